@@ -1,0 +1,1 @@
+"""What every layer speaks: specification, candidates, records, ledger, properties, units, errors."""

@@ -1,0 +1,125 @@
+"""What a run writes into its ledger besides candidates and records, and the events that it tells while it goes on.
+
+Kinds of entries: `run` (RunHeader), `plan`, `evidence` (Evidence), `candidate`, `record`, `judgement` (Judgement, one a
+candidate, the last one counts), `round`, `critique`, `stop` (Stop), `answer` (what a reasoner decided).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from matsmith.core.candidate import NoveltyLabel
+from matsmith.core.verdict import Verdict
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class StopReason(StrEnum):
+    """Why a run ended."""
+
+    MET = "met"
+    BUDGET = "budget"
+    STALLED = "stalled"
+    IMPOSSIBLE = "impossible"
+
+    @property
+    def exit_code(self) -> int:
+        """Exit status of the command line."""
+        return {StopReason.MET: 0, StopReason.IMPOSSIBLE: 4}.get(self, 3)
+
+
+class RunHeader(BaseModel):
+    """First entry of a ledger: what was asked, with which version, seed and reasoner."""
+
+    model_config = _STRICT
+
+    run: str
+    objective: str
+    seed: int
+    reasoner: str
+    version: str
+    started_at: datetime
+    machine: str = ""
+
+
+class Evidence(BaseModel):
+    """A verbatim quote with its source; text from outside, so data and never an instruction."""
+
+    model_config = _STRICT
+
+    id: str
+    quote: str
+    source: str
+    citation: str
+    start: int
+    end: int
+
+
+class Judgement(BaseModel):
+    """Everything that is known of one candidate after a round."""
+
+    model_config = _STRICT
+
+    candidate: str
+    round: int
+    relaxed: str = Field(default="", description="id of the record with the relaxed structure")
+    records: list[str] = Field(default_factory=list[str])
+    verdicts: list[Verdict] = Field(default_factory=list[Verdict])
+    meets: bool = False
+    score: float = Field(
+        default=0.0,
+        description="for ranking: log-probability of meeting all targets, then the optimised ones",
+    )
+    novelty: NoveltyLabel = NoveltyLabel()
+    rejected: str = Field(
+        default="", description="why it left the run early: a typed failure or a wish of the spec"
+    )
+
+
+class Stop(BaseModel):
+    """Last entry of a finished run."""
+
+    model_config = _STRICT
+
+    reason: StopReason
+    sentence: str
+    elapsed_s: float
+    met: list[str] = Field(
+        default_factory=list[str], description="candidates that meet every hard target, best first"
+    )
+
+
+class EventKind(StrEnum):
+    """What a run can tell."""
+
+    STARTED = "started"
+    PLANNED = "planned"
+    EVIDENCE = "evidence"
+    ROUND = "round"
+    PROGRESS = "progress"
+    CANDIDATE = "candidate"
+    ROUND_FINISHED = "round_finished"
+    WARNING = "warning"
+    FINISHED = "finished"
+
+
+class Event(BaseModel):
+    """One line of progress; `data` depends on the kind and is plain JSON.
+
+    started: run, folder. planned: spec, understood, not_understood, unmeasurable. evidence: list of quotes. round:
+    strategies. progress: stage ("generate", "screen", "relax", "measure"), done, total. candidate: id, formula,
+    prototype, novelty, meets, values {property: text}, answers {property: answer}. round_finished: generated,
+    simulated, met, best. warning: text. finished: reason, sentence, met, folder, exit_code.
+    """
+
+    model_config = _STRICT
+
+    kind: EventKind
+    round: int = 0
+    elapsed_s: float = 0.0
+    seconds_left: float = 0.0
+    data: dict[str, Any] = Field(default_factory=dict[str, Any])

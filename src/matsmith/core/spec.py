@@ -1,0 +1,217 @@
+"""`DesignSpec`: what is wanted, in terms that code can check. A person can read it, edit it and approve it."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from matsmith.core.elements import check_elements
+from matsmith.core.properties import PROPERTIES
+from matsmith.core.quantity import Interval, Quantity, Relation
+
+_STRICT = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
+
+
+class Target(BaseModel):
+    """One property to reach. Values are in `unit`, the registry's unit of the property."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    property: str
+    relation: Relation
+    value: float | None = None
+    upper: float | None = Field(default=None, description="upper end, for 'between' only")
+    unit: str = ""
+    hard: bool = Field(
+        default=True, description="a hard target must be met; a soft one only orders candidates"
+    )
+    weight: float = Field(default=1.0, gt=0, le=100)
+    tolerance: float = Field(default=0.1, gt=0, lt=1, description="relative half-width of 'around'")
+    words: str = Field(default="", description="the words of the objective that it came from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unit_of_registry(cls, data: object) -> object:
+        if isinstance(data, dict) and not data.get("unit"):  # pyright: ignore[reportUnknownMemberType]
+            entry = PROPERTIES.get(str(data.get("property")))  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType]
+            if entry:
+                return {**data, "unit": entry.unit}  # pyright: ignore[reportUnknownVariableType]
+        return data  # pyright: ignore[reportUnknownVariableType]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        entry = PROPERTIES.get(self.property)
+        if entry is None:
+            raise ValueError(f"unknown property {self.property!r}; known are {', '.join(sorted(PROPERTIES))}")
+        if self.unit != entry.unit:
+            raise ValueError(
+                f"{self.property} is stated in {entry.unit or 'plain numbers'}, not in {self.unit!r}"
+            )
+        optimise = self.relation in (Relation.MAXIMISE, Relation.MINIMISE)
+        if optimise and self.value is not None:
+            raise ValueError(f"{self.property}: '{self.relation}' takes no value")
+        if not optimise and self.value is None:
+            raise ValueError(f"{self.property}: '{self.relation}' needs a value")
+        if (self.relation is Relation.BETWEEN) != (self.upper is not None):
+            raise ValueError(f"{self.property}: 'between', and only that, needs an upper end")
+        if self.upper is not None and self.value is not None and self.upper <= self.value:
+            raise ValueError(f"{self.property}: the range {self.value} to {self.upper} is empty")
+        return self
+
+    @builtins.property
+    def interval(self) -> Interval:
+        """The values that meet the target; everything for a target that is only optimised."""
+        value = self.value
+        if value is None:
+            return Interval()
+        match self.relation:
+            case Relation.ABOVE:
+                return Interval(low=value)
+            case Relation.BELOW:
+                return Interval(high=value)
+            case Relation.BETWEEN:
+                return Interval(low=value, high=self.upper if self.upper is not None else math.inf)
+            case Relation.AROUND:
+                half = abs(value) * self.tolerance or self.tolerance
+                return Interval(low=value - half, high=value + half)
+            case _:
+                return Interval()
+
+    @builtins.property
+    def is_constraint(self) -> bool:
+        """Whether the target can be met or not; one that is only optimised orders candidates instead."""
+        return self.value is not None
+
+    def margin(self, quantity: Quantity) -> float:
+        """Distance to the nearest side of the interval, in the property's unit; positive inside, negative outside."""
+        sides = [quantity.value - self.interval.low, self.interval.high - quantity.value]
+        finite = [side for side in sides if math.isfinite(side)]
+        return min(finite) if finite else 0.0
+
+    def describe(self) -> str:
+        """Write the target in a few words: `bulk_modulus above 150 GPa`."""
+        unit = f" {self.unit}" if self.unit else ""
+        match self.relation:
+            case Relation.BETWEEN:
+                return f"{self.property} between {self.value:g} and {self.upper:g}{unit}"
+            case Relation.MAXIMISE | Relation.MINIMISE:
+                return f"{self.relation} {self.property}"
+            case Relation.AROUND:
+                return f"{self.property} around {self.value:g}{unit} (± {self.tolerance:.0%})"
+            case _:
+                return f"{self.property} {self.relation} {self.value:g}{unit}"
+
+
+class Chemistry(BaseModel):
+    """Which elements may, must and must not occur. Symbols, sorted; an empty `allowed` means every element."""
+
+    model_config = _STRICT
+
+    required: list[str] = Field(default_factory=list[str])
+    any_of: list[list[str]] = Field(
+        default_factory=list[list[str]], description="of each group at least one element occurs"
+    )
+    excluded: list[str] = Field(default_factory=list[str])
+    allowed: list[str] = Field(default_factory=list[str])
+    formula: str | None = Field(
+        default=None, description="reduced formula, when exactly one composition is wanted"
+    )
+    elements_min: int = Field(default=1, ge=1, le=10)
+    elements_max: int = Field(default=5, ge=1, le=10)
+    charge_neutral: bool = Field(default=False, description="only charge-balanced compositions")
+    earth_abundant: bool = False
+    non_toxic: bool = False
+
+    @field_validator("required", "excluded", "allowed")
+    @classmethod
+    def _known_symbols(cls, symbols: list[str]) -> list[str]:
+        return check_elements(symbols)
+
+    @field_validator("any_of")
+    @classmethod
+    def _known_groups(cls, groups: list[list[str]]) -> list[list[str]]:
+        return [check_elements(group) for group in groups]
+
+
+class StructureWish(BaseModel):
+    """What the crystal should look like."""
+
+    model_config = _STRICT
+
+    prototype: str | None = Field(default=None, description="a name such as perovskite, rocksalt, spinel")
+    space_groups: list[int] = Field(default_factory=list[int])
+    atoms_min: int = Field(default=1, ge=1)
+    atoms_max: int = Field(default=20, ge=1, le=500)
+    motif: str | None = None
+
+    @field_validator("space_groups")
+    @classmethod
+    def _numbers(cls, numbers: list[int]) -> list[int]:
+        wrong = [number for number in numbers if not 1 <= number <= 230]
+        if wrong:
+            raise ValueError(f"space group {wrong[0]} does not exist; numbers run from 1 to 230")
+        return sorted(set(numbers))
+
+    @model_validator(mode="after")
+    def _size(self) -> Self:
+        if self.atoms_min > self.atoms_max:
+            raise ValueError(f"at least {self.atoms_min} and at most {self.atoms_max} atoms leaves no size")
+        return self
+
+
+class Conditions(BaseModel):
+    """Temperature and pressure of use; None means 0 K and no pressure."""
+
+    model_config = _STRICT
+
+    temperature_k: float | None = Field(default=None, ge=0, le=20_000)
+    pressure_gpa: float | None = Field(default=None, ge=-50, le=5_000)
+
+
+class Budget(BaseModel):
+    """What a run may spend; each limit is enforced where it is spent."""
+
+    model_config = _STRICT
+
+    wall_time_s: float = Field(default=600.0, gt=0)
+    evaluations: int = Field(default=20_000, ge=1, description="structures given to a potential or a lookup")
+    model_calls: int = Field(default=200, ge=0)
+    model_tokens: int = Field(default=1_000_000, ge=0)
+    rounds: int = Field(default=50, ge=1, le=1000)
+
+
+class DesignSpec(BaseModel):
+    """The whole objective, checkable by code."""
+
+    model_config = _STRICT
+
+    objective: str = ""
+    targets: list[Target] = Field(default_factory=list[Target])
+    chemistry: Chemistry = Field(default_factory=Chemistry)
+    structure: StructureWish = Field(default_factory=StructureWish)
+    conditions: Conditions = Field(default_factory=Conditions)
+    candidates: int = Field(
+        default=3, ge=1, le=1000, description="how many candidates must meet every hard target"
+    )
+    new_only: bool = Field(default=False, description="only candidates whose formula stands in no named list")
+    accept_known: bool = Field(default=False, description="stop as soon as enough answers are found, known ones included")
+    probability_met: float = Field(default=0.84, gt=0.5, lt=1)
+    budget: Budget = Field(default_factory=Budget)
+
+    @property
+    def probability_not_met(self) -> float:
+        """At most this probability of meeting a target means that it is not met."""
+        return 1.0 - self.probability_met
+
+    @property
+    def constraints(self) -> list[Target]:
+        """Targets that can be met or not."""
+        return [target for target in self.targets if target.is_constraint]
+
+    @property
+    def hard_targets(self) -> list[Target]:
+        """Targets that every answer must meet."""
+        return [target for target in self.constraints if target.hard]

@@ -1,0 +1,115 @@
+"""`Verdict`: does a candidate meet a target? Computed from records; no language model takes part.
+
+Met when the probability of meeting the target, from value and sigma, is at least the specification's level (0.84, one
+sigma on one side), not met at most one minus that, else unknown. Two methods that disagree give unknown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from matsmith.core.quantity import Quantity, Truth
+from matsmith.core.spec import DesignSpec, Target
+
+# Two methods disagree when their difference exceeds this many combined sigmas: 1 % of honest pairs by chance.
+DISAGREEMENT_SIGMAS = 2.6
+
+
+class Answer(StrEnum):
+    """The three possible verdicts."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    UNKNOWN = "unknown"
+
+
+class Measurement(BaseModel):
+    """One quantity with the record it stands in; `conclusive` is False when the method can refute but not confirm."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record: str
+    tool: str
+    quantity: Quantity
+    conclusive: bool = True
+    caveat: str = ""
+
+
+class Verdict(BaseModel):
+    """The answer for one candidate and one target, with its margin and the record it rests on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidate: str
+    target: int
+    property: str
+    answer: Answer
+    probability: float | None = None
+    margin: float | None = None
+    quantity: Quantity | None = None
+    record: str = ""
+    others: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def judge(
+    target: Target, measurements: Sequence[Measurement], *, spec: DesignSpec, candidate: str, index: int
+) -> Verdict:
+    """Judge one target from what was measured, best method last in no particular order.
+
+    The measurement with the smallest sigma decides. Another one that differs from it by more than
+    `DISAGREEMENT_SIGMAS` combined sigmas against the same truth turns the answer into unknown.
+    """
+    if not measurements:
+        return Verdict(
+            candidate=candidate,
+            target=index,
+            property=target.property,
+            answer=Answer.UNKNOWN,
+            reason="not measured",
+        )
+    best = min(measurements, key=lambda measurement: (measurement.quantity.sigma, measurement.record))
+    interval = target.interval
+    probability = best.quantity.probability(low=interval.low, high=interval.high)
+    answer, reason = Answer.UNKNOWN, ""
+    if probability >= spec.probability_met:
+        answer = Answer.MET
+    elif probability <= spec.probability_not_met:
+        answer = Answer.NOT_MET
+    else:
+        reason = "the uncertainty spans the threshold"
+    for other in measurements:
+        gap = abs(other.quantity.value - best.quantity.value)
+        combined = math.hypot(other.quantity.sigma, best.quantity.sigma)
+        comparable = Truth.EXACT not in (other.quantity.truth, best.quantity.truth)
+        if comparable and gap > DISAGREEMENT_SIGMAS * combined:
+            answer = Answer.UNKNOWN
+            reason = f"two methods disagree: {best.tool} {best.quantity}, {other.tool} {other.quantity}"
+    if answer is Answer.MET and not best.conclusive:
+        answer, reason = Answer.UNKNOWN, best.caveat
+    return Verdict(
+        candidate=candidate,
+        target=index,
+        property=target.property,
+        answer=answer,
+        probability=probability,
+        margin=target.margin(best.quantity),
+        quantity=best.quantity,
+        record=best.record,
+        others=tuple(other.record for other in measurements if other.record != best.record),
+        reason=reason or best.caveat,
+    )
+
+
+def meets_all(verdicts: Sequence[Verdict], *, spec: DesignSpec) -> bool:
+    """Say whether every hard target is met; a specification without a hard target is met by whatever was judged."""
+    answers = {verdict.target: verdict.answer for verdict in verdicts}
+    return all(
+        answers.get(index) is Answer.MET
+        for index, target in enumerate(spec.targets)
+        if target.hard and target.is_constraint
+    )

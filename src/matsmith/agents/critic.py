@@ -1,0 +1,189 @@
+"""Critic: sums up a round from its verdicts, has the words and the directive written, and says when to stop.
+
+Whether the objective is met is computed here from the ledger; the reasoner only explains and directs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from matsmith.agents.context import RunContext
+from matsmith.agents.decisions import CandidateSummary, CritiqueQuestion, RoundSummary
+from matsmith.core.candidate import Novelty
+from matsmith.core.quantity import format_value
+from matsmith.core.run import EventKind, Judgement, Stop, StopReason
+from matsmith.core.verdict import Answer
+
+# Rounds without a better candidate or a new answer after which more of the same is pointless.
+STALLED_ROUNDS = 5
+_BEST_KEPT = 16
+
+
+def summarise(context: RunContext, *, round_number: int) -> RoundSummary:
+    """What this round tried and found, with the critic's directive for the next; written to the ledger once."""
+    kept = context.ledger.latest("round", str(round_number))
+    if kept is not None:
+        return RoundSummary.model_validate_json(kept)
+    mine = [judgement for judgement in context.judgements().values() if judgement.round == round_number]
+    proposed = context.ledger.latest("proposed", str(round_number))
+    judged = sorted((j for j in mine if j.verdicts), key=lambda j: (not j.meets, -j.score))
+    summary = RoundSummary(
+        round=round_number,
+        generated=0 if proposed is None else proposed.count('"') // 2,
+        simulated=len(judged),
+        met=sum(judgement.meets for judgement in mine),
+        best=[_in_short(context, judgement) for judgement in judged[:_BEST_KEPT]],
+        failures=dict(Counter(judgement.rejected.split(":")[0] for judgement in mine if judgement.rejected)),
+        target_failures=_target_failures(context, judged),
+        by_strategy=_by_strategy(context, judged),
+    )
+    failing, shortfall = _worst_target(context, judged)
+    critique = context.decide(
+        CritiqueQuestion(
+            spec=context.spec,
+            rounds=[*context.history()[-4:], summary],
+            failing_target=failing,
+            shortfall=shortfall,
+        ),
+        key=str(round_number),
+    )
+    summary = summary.model_copy(update={"directive": critique.directive})
+    context.ledger.append_many(
+        [("critique", str(round_number), critique), ("round", str(round_number), summary)]
+    )
+    context.tell(
+        EventKind.ROUND_FINISHED,
+        round_number=round_number,
+        generated=summary.generated,
+        simulated=summary.simulated,
+        met=summary.met,
+        best=summary.best[0].formula if summary.best else "",
+        critique=critique.text,
+    )
+    return summary
+
+
+def _in_short(context: RunContext, judgement: Judgement) -> CandidateSummary:
+    candidate = context.candidate(judgement.candidate)
+    return CandidateSummary(
+        id=candidate.id,
+        formula=candidate.formula,
+        prototype=candidate.lineage.prototype,
+        strategy=candidate.lineage.strategy,
+        novelty=judgement.novelty.label.value,
+        probabilities={
+            v.property: round(v.probability, 4) for v in judgement.verdicts if v.probability is not None
+        },
+        values={v.property: f"{{r:{v.record[:8]}.{v.property}}}" for v in judgement.verdicts if v.record},
+    )
+
+
+def _target_failures(context: RunContext, judged: list[Judgement]) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for judgement in judged:
+        for verdict in judgement.verdicts:
+            if verdict.answer is not Answer.MET and context.spec.targets[verdict.target].is_constraint:
+                counted[verdict.property] += 1
+    return dict(counted)
+
+
+def _by_strategy(context: RunContext, judged: list[Judgement]) -> dict[str, tuple[int, int]]:
+    counted: dict[str, tuple[int, int]] = {}
+    for judgement in judged:
+        name = context.candidate(judgement.candidate).lineage.strategy
+        total, met = counted.get(name, (0, 0))
+        counted[name] = (total + 1, met + int(judgement.meets))
+    return counted
+
+
+def _worst_target(context: RunContext, judged: list[Judgement]) -> tuple[str, str]:
+    """The target that fails most, and the smallest shortfall of those that do not meet it, as a reference-free word."""
+    failures = _target_failures(context, judged)
+    if not failures:
+        return "", ""
+    worst = max(failures, key=lambda name: failures[name])
+    margins = [
+        verdict.margin
+        for judgement in judged
+        for verdict in judgement.verdicts
+        if verdict.property == worst
+        and verdict.answer is not Answer.MET
+        and verdict.margin is not None
+        and verdict.record
+    ]
+    if not margins:
+        return worst, ""
+    best = max(margins)
+    unit = next(target.unit for target in context.spec.targets if target.property == worst)
+    return worst, format_value(-best, sigma=0.0, unit=unit) if best < 0 else ""
+
+
+def answers(context: RunContext) -> list[Judgement]:
+    """Candidates that meet every hard target, new ones first, then by score."""
+    met = [judgement for judgement in context.judgements().values() if judgement.meets]
+    return sorted(met, key=lambda j: (j.novelty.label is Novelty.KNOWN, -j.score, j.candidate))
+
+
+def enough(context: RunContext) -> bool:
+    """Whether the run has what was asked for: so many answers, not counting known ones when new ones are to be sought."""
+    met = answers(context)
+    counted = met if context.spec.accept_known else [j for j in met if j.novelty.label is not Novelty.KNOWN]
+    return len(counted) >= context.spec.candidates
+
+
+def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> Stop | None:
+    """Why the run ends here, or None when it goes on."""
+    met = answers(context)
+    new = [judgement for judgement in met if judgement.novelty.label is not Novelty.KNOWN]
+    ids = [judgement.candidate for judgement in met]
+
+    def stop(reason: StopReason, sentence: str) -> Stop:
+        return Stop(reason=reason, sentence=sentence, elapsed_s=round(context.elapsed_s, 2), met=ids)
+
+    found = f"{_many(len(new), 'new candidate')} and {_many(len(met) - len(new), 'known material')}"
+    wanted = context.spec.candidates
+    if enough(context):
+        return stop(StopReason.MET, f"Objective met: {found} meet every hard target.")
+    history = context.history()
+    stalled = out_of_budget is False and _stalled(history)
+    if (
+        not out_of_budget
+        and not stalled
+        and round_number + 1 < context.spec.budget.rounds
+        and context.seconds_left > 1
+    ):
+        return None
+    why = "The search stalled" if stalled else "The budget is used up"
+    if len(met) >= wanted:
+        return stop(
+            StopReason.MET,
+            f"Objective met: {found} meet every hard target. {why} before more new ones were found.",
+        )
+    reason = StopReason.STALLED if stalled else StopReason.BUDGET
+    if met:
+        return stop(reason, f"Not met: {found} meet every hard target, {wanted} were asked for. {why}.")
+    return stop(
+        reason,
+        f"Not met: no candidate meets every hard target; the best so far are listed with their margins. {why}.",
+    )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _stalled(history: list[RoundSummary]) -> bool:
+    """Nothing new proposed twice in a row, or no better best and no new answer in the last rounds."""
+    if len(history) >= 2 and all(summary.generated == 0 for summary in history[-2:]):
+        return True
+    if len(history) <= STALLED_ROUNDS:
+        return False
+    recent, before = history[-STALLED_ROUNDS:], history[:-STALLED_ROUNDS]
+    if any(summary.met for summary in recent):
+        return False
+    return max(map(_best_merit, recent)) <= max(map(_best_merit, before)) + 1e-9
+
+
+def _best_merit(summary: RoundSummary) -> float:
+    """Smallest probability over the targets of the round's best candidate."""
+    return max((min(c.probabilities.values(), default=0.0) for c in summary.best), default=0.0)

@@ -1,0 +1,106 @@
+"""Generator: proposes candidates by the strategies that the reasoner chose, near what the critic found good."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from matsmith.agents.context import RunContext
+from matsmith.agents.decisions import GenerationPlan, GenerationQuestion
+from matsmith.core.candidate import Candidate
+from matsmith.core.directive import Directive
+from matsmith.core.run import EventKind
+from matsmith.knowledge.formulas import reduced_key
+from matsmith.tools.strategies.interface import StrategyRequest
+from matsmith.tools.strategies.registry import get_strategy, strategy_names
+
+# A round screens this many candidates at most; more learn nothing new before the next directive.
+LARGEST_ROUND = 160
+SMALLEST_ROUND = 8
+# Share of the time left that a round's screening may take.
+_SCREEN_SHARE = 0.12
+_LONGEST_PROPOSING_S = 20.0
+
+
+def capacity(context: RunContext) -> int:
+    """How many candidates the simulator can look at in this round."""
+    affordable = _SCREEN_SHARE * context.seconds_left / context.pace.seconds["screen"]
+    return int(max(SMALLEST_ROUND, min(LARGEST_ROUND, affordable)))
+
+
+def propose(context: RunContext, *, round_number: int) -> list[str]:
+    """Write this round's candidates to the ledger and return their ids; a round proposed before is not proposed again."""
+    key = str(round_number)
+    kept = context.ledger.latest("proposed", key)
+    if kept is not None:
+        return list(json.loads(kept))
+    settings = context.settings
+    names = [name for name in strategy_names() if get_strategy(name).missing(settings) is None]
+    plan = context.decide(
+        GenerationQuestion(
+            spec=context.spec,
+            round=round_number,
+            strategies=names,
+            capacity=capacity(context),
+            evidence=context.evidence(),
+            history=context.history(),
+        ),
+        key=key,
+    )
+    wanted = {name: count for name, count in plan.strategies.items() if name in names and count > 0}
+    context.tell(EventKind.ROUND, round_number=round_number, strategies=wanted, reason=plan.reason)
+    started = time.monotonic()
+    fresh = _draw(context, wanted=wanted, plan=plan, round_number=round_number)
+    context.pace.learn("generate", seconds=time.monotonic() - started, count=len(fresh))
+    context.ledger.append_many(("candidate", candidate.id, candidate) for candidate in fresh)
+    ids = [candidate.id for candidate in fresh]
+    context.ledger.append("proposed", key, json.dumps(ids))
+    context.tell(
+        EventKind.PROGRESS, round_number=round_number, stage="generate", done=len(ids), total=len(ids)
+    )
+    return ids
+
+
+def _draw(
+    context: RunContext, *, wanted: dict[str, int], plan: GenerationPlan, round_number: int
+) -> list[Candidate]:
+    seen_ids = {entry.key for entry in context.ledger.entries("candidate")}
+    formulas: dict[str, int] = {}
+    for entry in context.ledger.entries("candidate"):
+        formula = reduced_key(Candidate.model_validate_json(entry.body).crystal.amounts)
+        formulas[formula] = formulas.get(formula, 0) + 1
+    directive = merged(context.directive(), plan.directive)
+    parents = tuple(context.candidate(parent) for parent in directive.parents if parent in seen_ids)
+    fresh: dict[str, Candidate] = {}
+    stop_at = min(context.deadline, time.monotonic() + _LONGEST_PROPOSING_S)
+    for name, count in wanted.items():
+        request = StrategyRequest(
+            spec=context.spec,
+            count=count,
+            round=round_number,
+            seed=context.seed,
+            directive=directive,
+            parents=parents,
+            seen=frozenset(seen_ids | fresh.keys()),
+            seen_formulas=dict(formulas),
+        )
+        taken = 0
+        for candidate in get_strategy(name).propose(request, settings=context.settings):
+            if candidate.id not in seen_ids and candidate.id not in fresh:
+                fresh[candidate.id] = candidate
+                taken += 1
+            if taken >= count or time.monotonic() > stop_at:
+                break
+    return list(fresh.values())
+
+
+def merged(first: Directive, second: Directive) -> Directive:
+    """The second directive over the first: its multipliers and parents win where both speak."""
+    return Directive(
+        strategies={**first.strategies, **second.strategies},
+        elements={**first.elements, **second.elements},
+        prototypes={**first.prototypes, **second.prototypes},
+        elements_per_formula={**first.elements_per_formula, **second.elements_per_formula},
+        parents=second.parents or first.parents,
+        reason=second.reason or first.reason,
+    )

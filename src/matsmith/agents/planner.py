@@ -1,0 +1,133 @@
+"""Planner: an objective in plain language becomes a specification, and what stands against it is said before spending."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from matsmith.agents.decisions import Plan, PlanQuestion, Understanding
+from matsmith.agents.objective import find_contradictions
+from matsmith.agents.reasoners.interface import Reasoner
+from matsmith.core.errors import SpecError
+from matsmith.core.properties import PROPERTIES
+from matsmith.core.quantity import Relation
+from matsmith.core.settings import Settings
+from matsmith.core.spec import DesignSpec, Target
+from matsmith.tools.registry import get_tool, tools_for
+
+# Every tool here measures at 0 K or room temperature and no pressure; prices know no temperature.
+_ROOM_TEMPERATURE_K = 300.0
+_ROOM_TOLERANCE_K = 30.0
+_ATMOSPHERIC_GPA = 0.001
+_WITHOUT_CONDITIONS = {"price"}
+# "Stable" without a number: Sun et al. 2016, Sci. Adv. 2, e1600225, find half of the known metastable phases within
+# 0.015 eV/atom and 90 % within 0.067.
+STABLE_EV_PER_ATOM = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanCheck:
+    """A plan and what stands against it. `unmeasurable` maps the index of a target to the reason."""
+
+    plan: Plan
+    contradictions: Sequence[str] = ()
+    unmeasurable: dict[int, str] = field(default_factory=dict[int, str])
+
+    @property
+    def spec(self) -> DesignSpec:
+        """The specification."""
+        return self.plan.spec
+
+    @property
+    def unmeasurable_targets(self) -> list[Target]:
+        """Targets that no installed tool measures."""
+        return [self.spec.targets[index] for index in sorted(self.unmeasurable)]
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the run must not start, in one sentence; None when it can."""
+        if self.contradictions:
+            return self.contradictions[0]
+        hard = [i for i, target in enumerate(self.spec.targets) if target.hard and target.is_constraint]
+        wanted = hard or list(range(len(self.spec.targets)))
+        if wanted and all(index in self.unmeasurable for index in wanted):
+            return " ".join(self.unmeasurable[index] for index in wanted)
+        return None
+
+    @property
+    def runnable(self) -> bool:
+        """Whether the run may start."""
+        return self.refusal is None
+
+    @classmethod
+    def of(cls, plan: Plan, *, settings: Settings) -> PlanCheck:
+        """Check a plan against physics and against the tools that are installed."""
+        return cls(
+            plan=plan,
+            contradictions=tuple(find_contradictions(plan.spec)),
+            unmeasurable=unmeasurable(plan.spec, settings=settings),
+        )
+
+    @classmethod
+    def from_spec(cls, spec: DesignSpec, *, settings: Settings) -> PlanCheck:
+        """Check a specification that a person wrote or edited."""
+        return cls.of(Plan(spec=spec), settings=settings)
+
+
+def make_plan(objective: str, *, reasoner: Reasoner) -> Plan:
+    """Ask the reasoner what is wanted. Raises `SpecError` for an objective that says nothing."""
+    if not objective.strip():
+        raise SpecError(
+            "The objective is empty.",
+            hint='Say what you want, such as "a stable oxide with a bulk modulus above 150 GPa".',
+        )
+    return with_default_target(reasoner.decide(PlanQuestion(objective=objective)))
+
+
+def with_default_target(plan: Plan) -> Plan:
+    """Add the wish that the crystal be stable to an objective that names no property at all."""
+    if plan.spec.targets:
+        return plan
+    target = Target(property="energy_above_hull", relation=Relation.BELOW, value=STABLE_EV_PER_ATOM)
+    return plan.model_copy(
+        update={
+            "spec": plan.spec.model_copy(update={"targets": [target]}),
+            "understood": [
+                *plan.understood,
+                Understanding(words="(no property named)", meaning=target.describe()),
+            ],
+        }
+    )
+
+
+def unmeasurable(spec: DesignSpec, *, settings: Settings) -> dict[int, str]:
+    """Targets that nothing installed measures, with the reason in one sentence each."""
+    found: dict[int, str] = {}
+    for index, target in enumerate(spec.targets):
+        entry = PROPERTIES[target.property]
+        condition = _unmet_condition(spec, target)
+        if condition:
+            found[index] = f"No installed tool measures {entry.title} {condition}."
+        elif not entry.tools:
+            found[index] = f"No installed tool measures {entry.title}."
+        elif not tools_for(target.property, settings=settings):
+            reasons = [get_tool(name).missing(settings) for name in entry.tools]
+            known = next((reason for reason in reasons if reason), "")
+            found[index] = f"No installed tool measures {entry.title} here: {known}"
+    return found
+
+
+def _unmet_condition(spec: DesignSpec, target: Target) -> str:
+    if target.property in _WITHOUT_CONDITIONS:
+        return ""
+    parts: list[str] = []
+    temperature, pressure = spec.conditions.temperature_k, spec.conditions.pressure_gpa
+    if (
+        temperature is not None
+        and abs(temperature - _ROOM_TEMPERATURE_K) > _ROOM_TOLERANCE_K
+        and temperature > 1.0
+    ):
+        parts.append(f"at {temperature:g} K")
+    if pressure is not None and abs(pressure) > _ATMOSPHERIC_GPA:
+        parts.append(f"at {pressure:g} GPa")
+    return " and ".join(parts)

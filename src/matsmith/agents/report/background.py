@@ -1,0 +1,143 @@
+"""What the run rests on: the literature quoted, methods and reference data, and how to check and repeat the run."""
+
+from __future__ import annotations
+
+import shlex
+
+from matsmith.agents.report.markup import Child, Markup, element, join
+from matsmith.agents.report.pieces import View, cell, definitions, table
+
+_EVIDENCE_SHOWN = 40
+
+
+def literature(view: View) -> Markup | None:
+    """Verbatim quotes with their citations; nothing in them is a link."""
+    evidence = view.report.evidence
+    if not evidence:
+        return None
+    items = [
+        element(
+            "li",
+            element("blockquote", one.quote),
+            element(
+                "cite",
+                one.citation,
+                " · ",
+                element("span", one.source, class_="mono"),
+                f", characters {one.start} to {one.end}",
+            ),
+        )
+        for one in evidence[:_EVIDENCE_SHOWN]
+    ]
+    return element(
+        "section",
+        element("h2", "From the literature"),
+        element("div", element("ul", *items, class_="evidence"), class_="card"),
+        id="literature",
+    )
+
+
+def methods(view: View) -> Markup:
+    """Every method with its weights and files, and the reference data with their dates."""
+    report = view.report
+    rows: list[Markup] = []
+    for one in report.methods:
+        method = one.method
+        hashes: list[Child] = []
+        if method.weights_hash:
+            hashes.append(
+                element(
+                    "span",
+                    "weights ",
+                    element("span", method.weights_hash[:16], class_="mono", title=method.weights_hash),
+                )
+            )
+        for name, digest in list(method.files.items())[:12]:
+            hashes.append(
+                element(
+                    "span",
+                    name,
+                    " ",
+                    element("span", digest[:16], class_="mono", title=digest),
+                    class_="under",
+                )
+            )
+        rows.append(
+            element(
+                "tr",
+                cell(
+                    method.name,
+                    element("span", method.model, class_="under") if method.model else None,
+                    label="Method",
+                    class_="head",
+                ),
+                cell(", ".join(one.tools), label="Used by"),
+                cell(str(one.records), label="Records"),
+                cell(*(hashes or ["–"]), label="Weights and files"),
+                cell(method.reference or "–", label="Reference data"),
+            )
+        )
+    heads: list[Child] = ["Method", "Used by", "Records", "Weights and files", "Reference data"]
+    data = [element("li", text) for text in report.reference_data]
+    return element(
+        "section",
+        element("h2", "Methods and reference data"),
+        element("div", table(heads, rows), class_="scroll")
+        if rows
+        else element("p", "Nothing was computed.", class_="card"),
+        join(
+            [
+                element("h3", "Reference data and lists of known materials"),
+                element("ul", *data, class_="plain small"),
+            ]
+        )
+        if data
+        else None,
+        id="methods",
+    )
+
+
+def reproduction(view: View) -> Markup:
+    """Seed, versions, the head of the ledger, and the commands that show, check and go on with the run."""
+    report = view.report
+    run = shlex.quote(report.header.run)
+    tools = ", ".join(f"{name} {version}" for name, version in sorted(report.tools.items()))
+    rows: list[tuple[Child, Child]] = [
+        ("seed", str(report.header.seed)),
+        ("reasoner", report.header.reasoner),
+        ("matsmith", report.header.version),
+        ("machine", report.header.machine or "–"),
+        ("tools", tools or "–"),
+        ("started", f"{report.header.started_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("ledger", f"{report.ledger_entries} entries"),
+        ("ledger head", element("span", report.ledger_head, class_="mono")),
+    ]
+    commands = join(
+        [
+            f"matsmith show {run}       ", element("i", "# this run, in the terminal"), "\n",
+            f"matsmith verify {run}     ", element("i", "# was any record changed?"), "\n",
+            f"matsmith resume {run}     ", element("i", "# go on where it stands"),
+        ]
+    )  # fmt: skip
+    return element(
+        "section",
+        element("h2", "Check it, repeat it"),
+        element(
+            "div",
+            element("div", definitions(rows), class_="card"),
+            element(
+                "div",
+                element("pre", commands),
+                element(
+                    "p",
+                    "The same objective, seed and budget of evaluations give the same result on the same machine. Each entry of the "
+                    "ledger carries the hash of the one before it, so a change to any of them changes the head.",
+                    class_="small quiet",
+                    style="margin:.8rem 0 0",
+                ),
+                class_="card commands",
+            ),
+            class_="two",
+        ),
+        id="reproduce",
+    )

@@ -1,0 +1,185 @@
+"""How the report says things: units, targets, verdicts, probabilities, durations and facts, in words for people."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import JsonValue
+
+from matsmith.core.properties import PROPERTIES
+from matsmith.core.quantity import Quantity, Relation, format_value
+from matsmith.core.run import StopReason
+from matsmith.core.spec import Target
+from matsmith.core.verdict import Answer, Verdict
+
+_UNIT_PIECES = (
+    ("m**0.5", "m½"),
+    ("**2", "²"),
+    ("**3", "³"),
+    ("angstrom3", "Å³"),
+    ("angstrom", "Å"),
+    ("cm3", "cm³"),
+    ("mu_B", "μB"),
+    ("uV", "µV"),
+    ("*", "·"),
+)
+_FACT_UNITS = {
+    "_mev_per_atom": "meV/atom",
+    "_ev_per_atom": "eV/atom",
+    "_ev_per_angstrom": "eV/Å",
+    "_mev": "meV",
+    "_ev": "eV",
+    "_gpa": "GPa",
+    "_angstrom3": "Å³",
+    "_angstrom": "Å",
+    "_seconds": "s",
+    "_s": "s",
+    "_k": "K",
+}
+_STOP_WORDS = {
+    StopReason.MET: "met",
+    StopReason.BUDGET: "budget used up",
+    StopReason.STALLED: "stalled",
+    StopReason.IMPOSSIBLE: "impossible",
+}
+
+
+def unit_text(unit: str) -> str:
+    """A unit as people write it.
+
+    >>> unit_text("W/(m*K)"), unit_text("g/cm3"), unit_text("angstrom3/atom")
+    ('W/(m·K)', 'g/cm³', 'Å³/atom')
+    """
+    for plain, pretty in _UNIT_PIECES:
+        unit = unit.replace(plain, pretty)
+    return unit
+
+
+def title_of(name: str) -> str:
+    """The registry's title of a property or, for another name, its words.
+
+    >>> title_of("bulk_modulus"), title_of("false_stable_rate")
+    ('bulk modulus', 'false stable rate')
+    """
+    entry = PROPERTIES.get(name)
+    return entry.title if entry else name.replace("_", " ")
+
+
+def fact_title(name: str) -> str:
+    """The words of a fact's name, with the unit that ends it set apart.
+
+    >>> fact_title("fit_residual_ev_per_atom"), fact_title("tolerance_angstrom"), fact_title("tier")
+    ('fit residual (eV/atom)', 'tolerance (Å)', 'tier')
+    """
+    for ending, unit in _FACT_UNITS.items():
+        if name.endswith(ending) and len(name) > len(ending):
+            return f"{title_of(name.removesuffix(ending))} ({unit})"
+    return title_of(name)
+
+
+def value_text(quantity: Quantity) -> str:
+    """Value, sigma and unit, with as many digits as sigma deserves."""
+    return format_value(quantity.value, sigma=quantity.sigma, unit=unit_text(quantity.unit)).replace(
+        "-", "−", 1
+    )
+
+
+def target_text(target: Target) -> str:
+    """What a target asks, without the property's name: `> 150 GPa`."""
+    unit = f" {unit_text(target.unit)}" if target.unit else ""
+    match target.relation:
+        case Relation.ABOVE:
+            return f"> {target.value:g}{unit}"
+        case Relation.BELOW:
+            return f"< {target.value:g}{unit}"
+        case Relation.BETWEEN:
+            return f"{target.value:g} to {target.upper:g}{unit}"
+        case Relation.AROUND:
+            return f"≈ {target.value:g}{unit} (± {100 * target.tolerance:.0f} %)"
+        case _:
+            return "as high as possible" if target.relation is Relation.MAXIMISE else "as low as possible"
+
+
+def probability_text(probability: float | None) -> str:
+    """A probability in per cent, never rounded to certainty.
+
+    >>> probability_text(0.9999), probability_text(0.841), probability_text(0.0)
+    ('> 99.9 %', '84 %', '< 0.1 %')
+    """
+    if probability is None:
+        return "–"
+    if probability > 0.999:
+        return "> 99.9 %"
+    if probability < 0.001:
+        return "< 0.1 %"
+    percent = 100.0 * probability
+    return f"{percent:.1f} %" if percent < 10 or percent > 90 else f"{percent:.0f} %"
+
+
+def margin_text(verdict: Verdict) -> str:
+    """The signed distance to the threshold, in the property's unit."""
+    if verdict.margin is None or verdict.quantity is None:
+        return "–"
+    unit = unit_text(verdict.quantity.unit)
+    return f"{verdict.margin:+.3g} {unit}".replace("-", "−", 1).strip()
+
+
+def answer_word(verdict: Verdict, target: Target | None) -> str:
+    """The verdict in a word; a target that is only optimised is neither met nor missed."""
+    if target is not None and not target.is_constraint and verdict.answer is not Answer.UNKNOWN:
+        return "ranked"
+    return str(verdict.answer)
+
+
+def stop_word(reason: StopReason | None) -> str:
+    """Why the run ended, in a word or two."""
+    return _STOP_WORDS[reason] if reason is not None else "interrupted"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration that reads well.
+
+    >>> duration_text(0.4), duration_text(42), duration_text(603), duration_text(7260)
+    ('0.4 s', '42 s', '10 min 3 s', '2 h 1 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def fact_text(value: JsonValue) -> str:
+    """A fact of any JSON type in one line.
+
+    >>> fact_text({"MgO": 0.5, "Al2O3": 0.5}), fact_text(True), fact_text(["Fe", "O"])
+    ('MgO 0.5, Al2O3 0.5', 'yes', 'Fe, O')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        if all(not isinstance(inner, dict | list) for inner in value.values()):
+            return ", ".join(f"{key} {fact_text(inner)}" for key, inner in value.items()) or "none"
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        if all(not isinstance(inner, dict | list) for inner in value):
+            return ", ".join(fact_text(inner) for inner in value) or "none"
+        return "; ".join(fact_text(inner) for inner in value)
+    return str(value)
+
+
+def reason_group(reason: str) -> str:
+    """The kind of a rejection: what stands before the details.
+
+    >>> reason_group("atoms_too_close: Mg and O at 0.71")
+    'atoms too close'
+    """
+    head = reason.split(":", 1)[0].strip()
+    return head.replace("_", " ")[:80] or "no reason given"

@@ -1,0 +1,49 @@
+"""All tools by name. A tool's module is imported when the tool is asked for."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from importlib import import_module
+
+from matsmith.core.errors import ToolError
+from matsmith.core.properties import PROPERTIES
+from matsmith.core.settings import Settings
+from matsmith.tools.base import Tool
+
+_MODULES = {
+    "known_crystal": "matsmith.tools.known_crystal",
+    "known_property": "matsmith.tools.known_property",
+    "element_price": "matsmith.tools.element_price",
+    "screen": "matsmith.tools.screen",
+    "relax": "matsmith.tools.relax",
+    "density": "matsmith.tools.density",
+    "symmetry": "matsmith.tools.symmetry",
+    "stability": "matsmith.tools.stability",
+    "equation_of_state": "matsmith.tools.equation_of_state",
+}
+
+
+def tool_names() -> list[str]:
+    """Names of all tools, cheapest first."""
+    return list(_MODULES)
+
+
+@lru_cache(maxsize=64)
+def get_tool(name: str) -> Tool:
+    """The tool of this name. Raises `ToolError` with the nearest name for one that does not exist."""
+    module = _MODULES.get(name)
+    if module is None:
+        near = difflib.get_close_matches(name, _MODULES, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(_MODULES)}."
+        raise ToolError(f"There is no tool {name!r}.", hint=hint)
+    declared = import_module(module).TOOL
+    if not isinstance(declared, Tool):
+        raise ToolError(f"{module} declares no tool.")
+    return declared
+
+
+def tools_for(property_name: str, *, settings: Settings) -> list[Tool]:
+    """Installed tools that measure a property, cheapest first; empty when nothing here can."""
+    tools = [get_tool(name) for name in PROPERTIES[property_name].tools]
+    return [tool for tool in tools if tool.missing(settings) is None]

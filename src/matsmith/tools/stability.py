@@ -1,0 +1,135 @@
+"""Energy above the convex hull of a relaxed structure against the best reference phases at hand, which are named.
+
+The potential's energy is put on the references' own basis (knowledge/offsets.py) before anything is compared. Where the
+references hold the very formula, its lowest phase bounds the candidate from below: a structure of that formula cannot lie
+under it, so the error is a normal one cut off there, given by its mean and standard deviation.
+"""
+
+from __future__ import annotations
+
+import math
+
+from matsmith.core.errors import DataError
+from matsmith.core.quantity import Quantity, Truth
+from matsmith.core.record import Method, Outcome
+from matsmith.core.settings import Settings
+from matsmith.knowledge.references import ReferenceSet, references_for
+from matsmith.tools.base import Args, Deps, RecordRef, tool
+from matsmith.tools.potential import NAME, weights_hash
+from matsmith.tools.reference_identity import shipped_identity, tables_identity
+
+# Beyond this many sigmas under the formula's lowest known phase it is the potential that is in doubt, not the table.
+_DOUBT_SIGMAS = 2.6
+RATE_THRESHOLD_EV_PER_ATOM = 0.05
+
+
+class StabilityArgs(Args):
+    """Which relaxation."""
+
+    relaxed: RecordRef
+
+
+def _identity(settings: Settings) -> str:
+    key = "key" if settings.mp_api_key else "no key"
+    return f"{tables_identity(settings)}:{shipped_identity()}:{key}"
+
+
+def bounded_below(value: float, sigma: float, *, bound: float) -> tuple[float, float]:
+    """Mean and standard deviation of a normal distribution cut off below `bound`.
+
+    >>> mean, deviation = bounded_below(0.0, 1.0, bound=0.0)
+    >>> round(mean, 4), round(deviation, 4)
+    (0.7979, 0.6028)
+    """
+    start = (bound - value) / sigma
+    survival = 0.5 * math.erfc(start / math.sqrt(2.0))
+    if survival < 1e-12:
+        return bound, sigma
+    hazard = math.exp(-0.5 * start * start) / math.sqrt(2.0 * math.pi) / survival
+    variance = max(0.0, 1.0 + start * hazard - hazard * hazard)
+    return value + sigma * hazard, sigma * math.sqrt(variance)
+
+
+@tool(
+    name="stability",
+    title="Energy above hull",
+    measures=("energy_above_hull", "formation_energy"),
+    cost_s=0.05,
+    identity=_identity,
+)
+def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
+    """Energy above hull and formation energy (eV/atom) of a relaxed structure at 0 K and no pressure.
+
+    Facts: the tier of references and its date, the decomposition, the competitors, and how often this tier was measured
+    to call an unstable phase stable. Typed failure `no_references` when no tier covers the elements.
+    """
+    crystal = deps.crystal(args.relaxed)
+    energy = deps.record(args.relaxed).quantities["energy"].value
+    settings = deps.settings
+    key = settings.mp_api_key
+    try:
+        references = references_for(
+            crystal.elements,
+            data_dir=settings.data_dir,
+            cache_dir=settings.cache_dir,
+            mp_api_key=key.get_secret_value() if key else None,
+        )
+    except DataError as error:
+        return Outcome.failed("no_references", error.message, hint=error.hint, retryable=error.retryable)
+    amounts = {symbol: float(amount) for symbol, amount in crystal.amounts.items()}
+    formation, sigma = references.formation_energy(amounts, energy)
+    warnings = [f"{warning.tier}: {warning.reason}" for warning in references.warnings]
+    known = references.table_formation_energy(crystal.formula)
+    agrees = True
+    value, error = formation, sigma
+    if known is not None and references.tier != "shipped":
+        if formation < known - _DOUBT_SIGMAS * sigma:
+            agrees = False
+            warnings.append(
+                f"the potential puts it {1000 * (known - formation):.0f} meV/atom under the lowest known phase of "
+                f"{crystal.formula}, beyond its error: a new form or a failure of the potential"
+            )
+        else:
+            value, error = bounded_below(formation, sigma, bound=known)
+    above = references.energy_above_hull(crystal.formula, value)
+    return Outcome(
+        quantities={
+            "energy_above_hull": Quantity(value=above, unit="eV/atom", sigma=error, truth=Truth.DFT_0K),
+            "formation_energy": Quantity(value=value, unit="eV/atom", sigma=error, truth=Truth.DFT_0K),
+        },
+        facts={
+            "tier": references.tier,
+            "references": f"{references.title} ({references.date}), {len(references.phases)} phases",
+            "complete": references.complete,
+            "conclusive": references.tier != "shipped" and agrees,
+            "formula_in_references": known is not None,
+            "formation_energy_from_potential_ev_per_atom": round(formation, 4),
+            "lowest_known_formation_energy_ev_per_atom": None if known is None else round(known, 4),
+            "decomposition": [
+                [formula, round(share, 4)] for formula, share in references.decomposition(crystal.formula)
+            ],
+            "word": references.verdict(above, threshold_ev_per_atom=RATE_THRESHOLD_EV_PER_ATOM),
+            **_rate_facts(references),
+        },
+        method=Method(
+            name="distance to the convex hull (qhull)",
+            model=NAME,
+            weights_hash=weights_hash(),
+            reference=f"{references.title} ({references.date}); offsets fitted to that basis",
+        ),
+        warnings=tuple(warnings),
+    )
+
+
+def _rate_facts(references: ReferenceSet) -> dict[str, str | float]:
+    rate = references.false_stable_rate(threshold_ev_per_atom=RATE_THRESHOLD_EV_PER_ATOM)
+    if rate is None:
+        return {"false_stable_rate": "not measured for this tier"}
+    return {
+        "false_stable_rate": round(rate.rate, 4),
+        "false_stable_rate_basis": f"{rate.called_stable} of {rate.unstable} unstable phases of {rate.n_elements} elements "
+        f"lay within {rate.threshold_ev_per_atom} eV/atom of this tier's hull ({rate.date})",
+    }
+
+
+TOOL = run

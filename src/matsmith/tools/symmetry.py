@@ -1,0 +1,52 @@
+"""Space group of a structure (spglib: Togo and Tanaka, arXiv:1808.01590)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from matsmith.core.elements import SYMBOLS
+from matsmith.core.record import Method, Outcome
+from matsmith.tools.base import Args, Deps, StructureRef, tool
+
+
+class SymmetryArgs(Args):
+    """Which structure, and how far an atom may stand from its symmetric place."""
+
+    structure: StructureRef
+    tolerance_angstrom: float = Field(default=0.05, gt=0, le=0.5)
+
+
+@tool(name="symmetry", title="Space group", cost_s=0.005)
+def run(args: SymmetryArgs, *, deps: Deps) -> Outcome:
+    """Find the space group. Facts: number, symbol, crystal system, atoms in the primitive cell, the tolerance."""
+    import numpy as np
+    import spglib
+    from pymatgen.symmetry.groups import SpaceGroup
+
+    crystal = deps.crystal(args.structure)
+    numbers = [SYMBOLS.index(symbol) + 1 for symbol in crystal.species]
+    cell: Any = (np.array(crystal.lattice), np.array(crystal.positions), numbers)
+    dataset: Any = spglib.get_symmetry_dataset(cell, symprec=args.tolerance_angstrom)
+    primitive: Any = spglib.find_primitive(cell, symprec=args.tolerance_angstrom)
+    if dataset is None or primitive is None:
+        return Outcome.failed(
+            "no_symmetry",
+            "spglib finds no symmetry: atoms overlap within the tolerance.",
+            hint="Use a smaller tolerance.",
+        )
+    number = int(dataset.number)
+    return Outcome(
+        facts={
+            "space_group_number": number,
+            "space_group_symbol": str(dataset.international),
+            "crystal_system": str(SpaceGroup.from_int_number(number).crystal_system),
+            "atoms_in_primitive_cell": len(primitive[2]),
+            "tolerance_angstrom": args.tolerance_angstrom,
+        },
+        method=Method(name=f"spglib {spglib.__version__}"),
+    )
+
+
+TOOL = run

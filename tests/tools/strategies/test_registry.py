@@ -1,0 +1,23 @@
+"""The registry imports what it names, and helps with what it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from matsmith.core.errors import ToolError
+from matsmith.core.settings import Settings
+from matsmith.tools.strategies.registry import available_strategies, get_strategy, strategy_names
+
+
+def test_every_strategy_has_its_own_name() -> None:
+    assert [get_strategy(name).name for name in strategy_names()] == strategy_names()
+    assert all(get_strategy(name).title for name in strategy_names())
+
+
+def test_the_baseline_comes_first_and_nothing_is_missing_on_a_bare_machine(bare: Settings) -> None:
+    assert [strategy.name for strategy in available_strategies(bare)] == ["known", "decoration"]
+
+
+def test_a_wrong_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ToolError, match="Did you mean decoration"):
+        get_strategy("decorations")

@@ -1,0 +1,90 @@
+"""Times the energy above hull of many queries against pymatgen's phase diagram, the build included.
+
+    python benchmarks/hull_speed.py [--queries 2000]
+
+Phases are random compositions with random energies; every query is a new composition. Both give the same energies, which
+is checked before any time is printed. pymatgen's rate is taken on a part of the queries and scaled up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+
+from matsmith.knowledge.hull import ConvexHull
+
+ELEMENTS = ("Li", "Na", "K", "Fe", "O", "S")
+CASES = ((2, 100), (3, 300), (4, 500), (6, 500))
+_SLOW_QUERIES = 200
+
+
+def measure(*, width: int, phases: int, queries: int, seed: int) -> dict[str, float]:
+    """Return seconds for build and queries of both, for one random system."""
+    from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
+    from pymatgen.core import Composition
+
+    random = np.random.default_rng(seed)
+    amounts = random.integers(0, 9, size=(phases, width)) + np.eye(width, dtype=int)[random.integers(0, width, phases)]
+    fractions = amounts / amounts.sum(axis=1, keepdims=True)
+    # A bowl with noise: about as many phases are stable as in the systems of a real database.
+    energies = -2.0 * (1 - (fractions**2).sum(axis=1)) + random.normal(0.1, 0.15, phases)
+    energies = np.asarray(np.where(fractions.max(axis=1) == 1, abs(energies), energies), dtype=np.float64)
+    points = random.dirichlet(np.ones(width), queries)
+    elements = ELEMENTS[:width]
+
+    start = time.perf_counter()
+    hull = ConvexHull.build(elements, fractions, energies)
+    built = time.perf_counter()
+    ours = hull.energy_above_hull(points, np.zeros(queries))
+    done = time.perf_counter()
+
+    entries: list[Any] = [
+        PDEntry(Composition(dict(zip(elements, map(int, row), strict=True))), float(energy * row.sum()))
+        for row, energy in zip(amounts, energies, strict=True)
+    ]
+    slow_start = time.perf_counter()
+    diagram = PhaseDiagram([*entries, *(PDEntry(Composition(symbol), 0.0) for symbol in elements)])
+    slow_built = time.perf_counter()
+    asked = min(_SLOW_QUERIES, queries)
+    theirs = [
+        -diagram.get_hull_energy_per_atom(Composition(dict(zip(elements, map(float, row), strict=True))))
+        for row in points[:asked]
+    ]
+    slow_done = time.perf_counter()
+    difference = float(abs(ours[:asked] - np.array(theirs)).max())
+    if difference > 1e-9:
+        raise SystemExit(f"the energies differ by {difference} eV/atom")
+    slow_queries = (slow_done - slow_built) * queries / asked
+    return {
+        "build_s": built - start,
+        "query_s": done - built,
+        "pymatgen_build_s": slow_built - slow_start,
+        "pymatgen_query_s": slow_queries,
+        "facets": float(len(hull.planes)),
+        "ratio": (slow_built - slow_start + slow_queries) / (done - start),
+        "difference_ev": difference,
+    }
+
+
+def main() -> None:
+    """Print one line for each case."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--queries", type=int, default=2000)
+    arguments = parser.parse_args()
+    measure(width=3, phases=20, queries=10, seed=1)  # imports are not part of the time
+    print(f"{arguments.queries} queries; seconds; the ratio is pymatgen's build and queries over ours")
+    print("elements phases facets   build   query   pymatgen build   pymatgen query   ratio   difference eV/atom")
+    for width, phases in CASES:
+        found = measure(width=width, phases=phases, queries=arguments.queries, seed=0)
+        print(
+            f"{width:8d} {phases:6d} {found['facets']:6.0f} {found['build_s']:7.3f} {found['query_s']:7.3f} "
+            f"{found['pymatgen_build_s']:16.3f} {found['pymatgen_query_s']:16.3f} {found['ratio']:7.0f} "
+            f"{found['difference_ev']:20.1e}"
+        )
+
+
+if __name__ == "__main__":
+    main()

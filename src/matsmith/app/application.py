@@ -1,0 +1,57 @@
+"""The typer application: every command under its name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from matsmith import __version__
+from matsmith.app.commands_data import get, list_tables
+from matsmith.app.commands_design import design, plan, resume
+from matsmith.app.commands_runs import runs, show, verify
+from matsmith.app.commands_tools import tool, tools
+from matsmith.app.doctor import doctor
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"matsmith {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version
+
+
+def make_app() -> typer.Typer:
+    """Return the application."""
+    # Without rich's help, which would cost a tenth of a second every time.
+    app = typer.Typer(
+        name="matsmith",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+        help="From a materials-design objective in plain language to verified crystals.",
+        epilog='Begin with: matsmith design "a stable oxide with a bulk modulus above 150 GPa, no cobalt"',
+    )
+    app.callback()(_options)
+    app.command(short_help="Design a material until the objective is met.")(design)
+    app.command(short_help="Show what is understood; nothing is spent.")(plan)
+    app.command(short_help="Go on with a run that was interrupted.")(resume)
+    app.command(short_help="List the runs, newest first.")(runs)
+    app.command(short_help="Show a run, or one of its candidates.")(show)
+    app.command(short_help="Check that nothing in a run was changed.")(verify)
+    app.command(short_help="Run one tool.", context_settings={"help_option_names": []})(tool)
+    app.command(short_help="List the tools, their cost and what they lack.")(tools)
+    data = typer.Typer(help="List and fetch the tables of known values.", no_args_is_help=True, rich_markup_mode=None)
+    data.command("get")(get)
+    data.command("list")(list_tables)
+    app.add_typer(data, name="data")
+    app.command(short_help="Examine packages, device, keys, tables, folders.")(doctor)
+    return app

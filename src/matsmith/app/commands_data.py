@@ -1,0 +1,123 @@
+"""`matsmith data get` and `data list`: the public tables that make answers better."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from matsmith.app.guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matsmith.knowledge.downloads import Fetched, Progress
+
+AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
+
+
+@guarded
+def get(
+    tables: Annotated[list[str] | None, typer.Argument(help="names from `matsmith data list`; all that matsmith uses when left out", show_default=False)] = None,
+    force: Annotated[bool, typer.Option("--force", help="fetch again what is here already")] = False,
+    as_json: AsJson = False,
+) -> int:
+    r"""Download tables of computed and measured values once; matsmith works without them, on less.
+
+    \b
+    Examples:
+      matsmith data get
+      matsmith data get mp_formation_energy
+    """
+    from matsmith.app.console import make_console, write_json
+    from matsmith.core.settings import load_settings
+    from matsmith.knowledge.downloads import get_data
+
+    settings = load_settings()
+    console = make_console(stderr=as_json)
+    if console.is_terminal:
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+        from rich.progress import Progress as Bars
+
+        with Bars(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True
+        ) as bars:
+            fetched = get_data(settings.data_dir, names=tables or None, progress=_on_bars(bars), force=force)
+    else:
+        fetched = get_data(settings.data_dir, names=tables or None, force=force)
+    if as_json:
+        write_json([_fetched_json(each) for each in fetched])
+        return 0
+    for each in fetched:
+        dropped = f", {each.dropped} unusable rows left out" if each.dropped else ""
+        console.print(f"{each.table}: {f'{each.rows:,} rows fetched{dropped}' if each.new else 'already here'}")
+    console.print(f"Tables lie in {settings.data_dir}")
+    return 0
+
+
+def _on_bars(bars: object) -> Callable[[Progress], None]:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    if not isinstance(bars, Bars):
+        raise TypeError("bars must be rich's Progress")
+    tasks: dict[str, TaskID] = {}
+
+    def show(progress: Progress) -> None:
+        if progress.table not in tasks:
+            tasks[progress.table] = bars.add_task(progress.table, total=progress.total_bytes)
+        bars.update(tasks[progress.table], completed=progress.received_bytes, total=progress.total_bytes)
+
+    return show
+
+
+def _fetched_json(each: Fetched) -> dict[str, object]:
+    return {"table": each.table, "path": str(each.path), "rows": each.rows, "dropped": each.dropped, "new": each.new}
+
+
+@guarded
+def list_tables(as_json: AsJson = False) -> int:
+    r"""List the tables: which are here, what each holds and where it comes from.
+
+    \b
+    Example:
+      matsmith data list
+    """
+    from matsmith.app.console import make_console, plain_table, write_json
+    from matsmith.core.settings import load_settings
+    from matsmith.knowledge.matbench_files import DOWNLOADS
+    from matsmith.knowledge.table_sources import SOURCES
+
+    settings = load_settings()
+    offered = {download.table: download for download in DOWNLOADS}
+    rows: list[dict[str, object]] = []
+    for name in dict.fromkeys([*SOURCES, *offered]):
+        source, download = SOURCES.get(name), offered.get(name)
+        file = source.file if source else download.file if download else name
+        rows.append(
+            {
+                "table": name,
+                "here": (settings.data_dir / file).is_file(),
+                "holds": source.property or source.truth if source else "",
+                "used": source is not None,
+                "download": download is not None,
+                "title": source.title if source else "",
+                "date": source.date if source else "",
+                "citation": source.citation if source else "",
+                "path": str(settings.data_dir / file),
+            }
+        )
+    if as_json:
+        write_json(rows)
+        return 0
+    from rich.text import Text
+
+    table = plain_table("Table", "Here", "Holds", "From")
+    for row in rows:
+        here = Text("yes", style="met") if row["here"] else Text("no" if row["download"] else "no, by hand only", style="unknown")
+        origin = f"{row['title']} ({row['date']})" if row["title"] else "not used yet"
+        table.add_row(Text(str(row["table"]), style="label"), here, Text(str(row["holds"]).replace("_", " ")), Text(origin, style="quiet"))
+    console = make_console()
+    console.print(table)
+    console.print(Text(f"\nTables lie in {settings.data_dir}; `matsmith data get` fetches those that are missing.", style="quiet"))
+    return 0

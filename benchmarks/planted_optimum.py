@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,6 @@ from matsmith.core.spec import Chemistry, DesignSpec, Target
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies import neighbours
 from matsmith.tools.strategies.decoration import STRATEGY
-from matsmith.tools.strategies.formula_pool import formula_pool
 from matsmith.tools.strategies.interface import StrategyRequest
 from matsmith.tools.strategies.similarity import element_distance
 from matsmith.tools.strategies.sources import tables_of
@@ -87,17 +87,26 @@ def critic(best: list[tuple[float, Candidate]]) -> Directive:
     )
 
 
-def evaluations_to_optimum(
-    planted: Planted, *, seed: int, follow: bool, settings: Settings, rounds: int = ROUNDS
-) -> int:
-    """Return after how many evaluated candidates the optimum was proposed; one more than all when it never was."""
-    seen: dict[str, Candidate] = {}
+def search(
+    planted: Planted,
+    *,
+    seed: int,
+    follow: bool,
+    settings: Settings,
+    rounds: int = ROUNDS,
+    per_round: int = PER_ROUND,
+) -> tuple[int, float]:
+    """Return after how many evaluated candidates the optimum was proposed, and the best score reached.
+
+    The count is one more than all when it never was.
+    """
+    seen: set[str] = set()
     formulas: dict[str, int] = {}
     best: list[tuple[float, Candidate]] = []
     for number in range(rounds):
         request = StrategyRequest(
             spec=planted.spec,
-            count=PER_ROUND,
+            count=per_round,
             round=number,
             seed=seed,
             directive=critic(best) if follow else Directive(),
@@ -105,15 +114,22 @@ def evaluations_to_optimum(
             seen=frozenset(seen),
             seen_formulas=dict(formulas),
         )
-        for _, candidate in zip(range(PER_ROUND), STRATEGY.propose(request, settings=settings), strict=False):
-            seen[candidate.id] = candidate
+        for candidate in islice(STRATEGY.propose(request, settings=settings), per_round):
+            seen.add(candidate.id)
             key = reduced_key(candidate.crystal.amounts)
             formulas[key] = formulas.get(key, 0) + 1
             best.append((planted.score(candidate), candidate))
             if planted.found(candidate):
-                return len(seen)
+                return len(seen), 1.0
         best = sorted(best, key=lambda pair: (-pair[0], pair[1].id))[:KEPT]
-    return rounds * PER_ROUND + 1
+    return rounds * per_round + 1, best[0][0]
+
+
+def best_score(
+    planted: Planted, *, seed: int, follow: bool, settings: Settings, rounds: int, per_round: int
+) -> float:
+    """Return the best score reached in so many rounds."""
+    return search(planted, seed=seed, follow=follow, settings=settings, rounds=rounds, per_round=per_round)[1]
 
 
 def compare(*, seeds: int) -> None:
@@ -127,8 +143,7 @@ def compare(*, seeds: int) -> None:
         for planted in CASES:
             runs = {
                 follow: [
-                    evaluations_to_optimum(planted, seed=seed, follow=follow, settings=settings)
-                    for seed in range(seeds)
+                    search(planted, seed=seed, follow=follow, settings=settings)[0] for seed in range(seeds)
                 ]
                 for follow in (True, False)
             }
@@ -199,9 +214,7 @@ def measure_rediscovery(*, share: float = 0.25, proposals: int = 300) -> None:
         print(f"{share:.0%} of the formulas hidden; of the first {proposals} new proposals:")
         for name, spec in specs.items():
             request = StrategyRequest(spec=spec, count=proposals)
-            drawn = [
-                c for _, c in zip(range(proposals), STRATEGY.propose(request, settings=reduced), strict=False)
-            ]
+            drawn = [*islice(STRATEGY.propose(request, settings=reduced), proposals)]
             formulas = dict.fromkeys(reduced_key(c.crystal.amounts) for c in drawn)
             back = [key for key in formulas if key in hidden]
             stable = sum(truth[key] <= 0.05 for key in back)
@@ -227,14 +240,6 @@ def _write_without(source: Path, target: Path, hidden: set[str]) -> None:
                 writer = csv.writer(kept)
                 writer.writerow(next(rows))
                 writer.writerows(row for row in rows if reduced_key(row[0]) not in hidden)
-
-
-def hidden_is_reachable(planted: Planted, *, settings: Settings) -> bool:
-    """Say whether the optimum stands in the first round's pool of formulas at all."""
-    request = StrategyRequest(spec=planted.spec)
-    ratio = tuple(sorted(amount for _, amount in planted.amounts))
-    wanted = reduced_key(dict(planted.amounts))
-    return any(scored.key == wanted for scored in formula_pool(request, settings=settings, ratios=[ratio]))
 
 
 if __name__ == "__main__":

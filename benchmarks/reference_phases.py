@@ -40,15 +40,21 @@ from matsmith.tools.reference_selection import hull_level, lower_hull
 
 FloatArray = NDArray[np.float64]
 _FEWEST_FOR_A_CLASS = 12
+_NEARLY_STABLE_EV_PER_ATOM = 0.05
 
 
 def samples(tables: KnownTables) -> list[Sample]:
-    """The lowest shipped phase of each compound whose formula stands in the table of formation energies."""
-    table = tables.table("mp_formation_energy")
+    """The lowest shipped phase of each compound that is stable or nearly so in the tables.
+
+    Of other formulas the table often holds one hypothetical polymorph, far above what the prototypes find.
+    """
+    table, hull = tables.table("mp_formation_energy"), tables.table("mp_energy_above_hull")
     lowest: dict[str, Sample] = {}
     for phase in phases.shipped_phases(phases.shipped_elements()):
         key = reduced_key(phase.formula)
-        if len(phase.elements) < 2 or key not in table:
+        if len(phase.elements) < 2 or key not in table or key not in hull:
+            continue
+        if float(hull.rows(key)[0]) > _NEARLY_STABLE_EV_PER_ATOM:
             continue
         if key not in lowest or phase.energy_ev_per_atom < lowest[key].energy_ev_per_atom:
             lowest[key] = Sample(

@@ -228,6 +228,7 @@ def test_json_is_events_and_nothing_else_on_standard_output(
     assert "NiO" in shown.err
 
 
+@pytest.mark.timeout(60)
 def test_a_reader_that_goes_away_stops_the_run_resumably(home: Path) -> None:
     """`matsmith design ... --json | head -1`, with the loop's first events and no physics."""
     program = (
@@ -235,7 +236,7 @@ def test_a_reader_that_goes_away_stops_the_run_resumably(home: Path) -> None:
         "from matsmith.core.run import Event, EventKind\n"
         "def run(check, *, on_event, **rest):\n"
         "    on_event(Event(kind=EventKind.STARTED, data={'run': 'r', 'folder': '/runs/r'}))\n"
-        "    for _ in range(500):\n"
+        "    for _ in range(1000):\n"
         "        on_event(Event(kind=EventKind.WARNING, data={'text': 'x' * 1000}))\n"
         "        time.sleep(0.01)\n"
         "d.design = run\n"

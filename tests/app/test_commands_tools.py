@@ -49,10 +49,10 @@ def test_a_tool_runs_on_a_file_however_its_arguments_are_given(
     text = json.dumps({"structure": rocksalt_file.name})
     Path("args.json").write_text(text)
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    assert main(["tool", "symmetry", *words, "--json"]) == 0
+    assert main(["tool", "element_price", *words, "--json"]) == 0
     record = Record.model_validate_json(capsys.readouterr().out)
     assert record.status is Status.SUCCESS
-    assert record.outcome.facts["space_group_number"] == 225
+    assert 0 < record.quantities["price"].value < 100
 
 
 def test_the_table_shows_facts_method_and_record(rocksalt_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +69,7 @@ def test_nothing_is_computed_twice(rocksalt_file: Path, capsys: pytest.CaptureFi
     assert rocksalt_file.is_file()
     times: list[str] = []
     for _ in range(2):
-        assert main(["tool", "symmetry", "structure=MgO.cif", "--json"]) == 0
+        assert main(["tool", "element_price", "structure=MgO.cif", "--json"]) == 0
         times.append(json.loads(capsys.readouterr().out)["started_at"])
     assert times[0] == times[1]
 
@@ -105,7 +105,7 @@ def test_a_tool_that_fails_exits_with_1_and_its_reason(home: Path, capsys: pytes
         (["tool", "symmetry", "--args", "[1]"], "JSON object"),
         (["tool", "symmetry", "--args", "@missing.json"], "missing.json"),
         (["tool", "symmetry", "structure=MgO.cif", "--run", "nope"], "nope"),
-        (["tool", "symmetry", "structure=MgO.cif", "--cif", "out.cif"], "returns no structure"),
+        (["tool", "element_price", "structure=MgO.cif", "--cif", "out.cif"], "returns no structure"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_2(
@@ -142,8 +142,8 @@ def test_a_tool_explains_its_arguments(home: Path, capsys: pytest.CaptureFixture
 def test_a_candidate_of_a_run_can_be_given_by_id(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", run_folder.name, "1", "--json"]) == 0
     candidate = json.loads(capsys.readouterr().out)["id"]
-    assert main(["tool", "symmetry", f"structure={candidate}", "--run", run_folder.name, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["outcome"]["facts"]["space_group_number"] == 225
+    assert main(["tool", "element_price", f"structure={candidate}", "--run", run_folder.name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["inputs"] == {"structure": candidate}
     assert main(["verify", run_folder.name]) == 0
 
 

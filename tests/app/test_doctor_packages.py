@@ -6,7 +6,13 @@ import pytest
 from packaging.requirements import Requirement
 
 from matsmith.app import doctor_packages
-from matsmith.app.doctor_packages import extra_of, installed_version, package_findings, read_pins, requirements
+from matsmith.app.doctor_packages import (
+    extra_of,
+    installed_version,
+    package_findings,
+    read_pins,
+    requirements,
+)
 from matsmith.app.findings import State
 
 

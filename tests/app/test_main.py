@@ -11,7 +11,7 @@ from matsmith import __version__
 from matsmith.app.application import make_app
 from matsmith.app.main import main
 
-HEAVY = ("rich", "pydantic", "pydantic_settings", "pymatgen", "torch", "langgraph", "numpy", "openai")
+HEAVY = ("rich", "pydantic_settings", "pymatgen", "torch", "langgraph", "numpy", "openai")
 COMMANDS = ("design", "plan", "resume", "runs", "show", "verify", "tool", "tools", "data", "doctor")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from matsmith.agents.session import plan_objective
 from matsmith.agents.planner import PlanCheck
+from matsmith.agents.session import plan_objective
 from matsmith.app.commands_design import read_spec
 from matsmith.app.console import make_console, write_json
 from matsmith.app.plan_view import plan_json, plan_view

@@ -7,7 +7,7 @@ from matsmith.core.run import Event, EventKind
 
 
 def candidate(identifier: str, *, meets: bool, novelty: str = "new", **answers: str) -> Event:
-    values = {name: "1 ± 1 GPa" for name in answers}
+    values = dict.fromkeys(answers, "1 ± 1 GPa")
     data: dict[str, Any] = {"id": identifier, "formula": identifier, "novelty": novelty, "meets": meets}
     return Event(kind=EventKind.CANDIDATE, round=1, data={**data, "values": values, "answers": answers})
 

@@ -1,19 +1,21 @@
 """Simulator: takes candidates through cheap tools first and dear ones for those that are left, and has them judged.
 
-Stages: screen (static energies) -> relax -> facts, stability and tables -> the dear tools, for those that no cheap tool has
-settled. Every number stands in a record; a stage that runs out of time leaves what is finished.
+Stages: look up (known materials: what was measured may settle every target) -> screen (static energies) -> relax ->
+facts, stability and tables -> the dear tools, for those that no cheap tool has settled. Every number stands in a record; a
+stage that runs out of time leaves what is finished.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import SimulationQuestion
 from matsmith.agents.scoring import promise, score
-from matsmith.core.candidate import Candidate, NoveltyLabel
+from matsmith.core.candidate import Candidate, Novelty, NoveltyLabel
+from matsmith.core.crystal import Crystal
 from matsmith.core.errors import BudgetExceeded, MatsmithError
 from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import Quantity
@@ -31,6 +33,8 @@ from matsmith.tools.strategies.chemistry_filter import conforms
 # Tools whose argument is a relaxation rather than any structure.
 _TAKES_RELAXED = {"stability", "density"}
 _ALWAYS = ("symmetry", "stability", "density")
+_LOOK_UPS = {"known_crystal", "known_property", "element_price"}
+KNOWN = "known"
 # Below this cost a tool runs on every relaxed candidate; above it only where the verdict still hangs on it.
 _CHEAP_S = 0.5
 # How far a screened, unrelaxed estimate lies from the relaxed one (typical relaxation gain and its scatter).
@@ -50,11 +54,28 @@ class Work:
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     novelty: NoveltyLabel = field(default_factory=NoveltyLabel)
     rejected: str = ""
+    told: bool = False
 
     @property
     def alive(self) -> bool:
         """Whether it is still in the run."""
         return not self.rejected
+
+    @property
+    def structure(self) -> str:
+        """Id of the best structure at hand: the relaxed one, else the candidate's own."""
+        return self.relaxed.id if self.relaxed is not None else self.candidate.id
+
+    @property
+    def crystal(self) -> Crystal:
+        """The structure that `structure` names."""
+        relaxed = None if self.relaxed is None else self.relaxed.outcome.crystal
+        return relaxed or self.candidate.crystal
+
+    @property
+    def settled(self) -> bool:
+        """Whether every target has its verdict."""
+        return bool(self.verdicts) and all(verdict.answer is not Answer.UNKNOWN for verdict in self.verdicts)
 
     @property
     def hopeless(self) -> bool:
@@ -67,27 +88,51 @@ def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_numb
     works = [Work(candidate=candidate) for candidate in candidates]
     out_of_budget = False
     try:
-        _screen(context, works, round_number=round_number)
+        _look_up(
+            context,
+            [work for work in works if work.candidate.lineage.strategy == KNOWN],
+            round_number=round_number,
+        )
+        open_works = [work for work in works if work.alive and not work.settled]
+        _screen(context, open_works, round_number=round_number)
         plan = context.decide(
             SimulationQuestion(
                 spec=context.spec,
                 round=round_number,
-                candidates=max(1, sum(work.alive for work in works)),
+                candidates=max(1, sum(work.alive for work in open_works)),
                 seconds_left=round(max(0.0, context.seconds_left)),
                 seconds_per_relaxation=round(context.pace.seconds["relax"], 2),
                 seconds_per_measurement=round(context.pace.seconds["measure"], 2),
             ),
             key=str(round_number),
         )
-        chosen = _most_promising(context, works)[: plan.relax]
+        chosen = _most_promising(context, open_works)[: plan.relax]
         _relax(context, chosen, round_number=round_number)
-        _merge_duplicates([work for work in chosen if work.relaxed is not None and work.alive])
+        relaxed = [work for work in chosen if work.relaxed is not None and work.alive]
+        _merge_duplicates(context, relaxed, round_number=round_number)
         _measure_cheaply(context, chosen)
         _measure_dearly(context, chosen, limit=plan.measure, round_number=round_number)
     except BudgetExceeded:
         out_of_budget = True
     _write(context, works, round_number=round_number)
     return out_of_budget
+
+
+def _look_up(context: RunContext, works: list[Work], *, round_number: int) -> None:
+    """Ask what was measured of known materials, before any structure is computed."""
+    wanted = [
+        tool.name
+        for target in context.spec.targets
+        for tool in tools_for(target.property, settings=context.settings)
+        if tool.name in _LOOK_UPS
+    ]
+    _merge_duplicates(context, works, round_number=round_number)
+    for work in works:
+        if not work.alive:
+            continue
+        _describe(context, work, names=dict.fromkeys(wanted))
+        if work.alive and work.settled:
+            _tell_candidate(context, work, round_number=round_number)
 
 
 def _screen(context: RunContext, works: list[Work], *, round_number: int) -> None:
@@ -183,52 +228,71 @@ def _relax(context: RunContext, works: list[Work], *, round_number: int) -> None
         context.pace.learn("relax", seconds=time.monotonic() - started, count=done)
 
 
-def _merge_duplicates(works: list[Work]) -> None:
-    crystals = [work.relaxed.outcome.crystal for work in works if work.relaxed is not None]
-    groups = merge([crystal for crystal in crystals if crystal is not None])
-    first: dict[int, Work] = {}
-    for work, group in zip(works, groups, strict=True):
-        kept = first.setdefault(group, work)
-        if kept is not work:
-            work.rejected = f"duplicate: relaxes to the same crystal as {kept.candidate.id}"
+def _merge_duplicates(context: RunContext, works: list[Work], *, round_number: int) -> None:
+    """Drop what equals another candidate of this round or one that an earlier round judged."""
+    formulas = {work.candidate.formula for work in works}
+    earlier = _judged_crystals(context, formulas=formulas, before=round_number)
+    crystals = [crystal for _, crystal in earlier] + [work.crystal for work in works]
+    groups = merge(crystals)
+    first: dict[int, str] = {}
+    for (candidate_id, _), group in zip(earlier, groups, strict=False):
+        first.setdefault(group, candidate_id)
+    for work, group in zip(works, groups[len(earlier) :], strict=True):
+        kept = first.setdefault(group, work.candidate.id)
+        if kept != work.candidate.id:
+            work.rejected = f"duplicate: the same crystal as {kept}"
+
+
+def _judged_crystals(context: RunContext, *, formulas: set[str], before: int) -> list[tuple[str, Crystal]]:
+    found: list[tuple[str, Crystal]] = []
+    for judgement in context.judgements().values():
+        if judgement.rejected or judgement.round >= before:
+            continue
+        candidate = context.candidate(judgement.candidate)
+        if candidate.formula in formulas:
+            relaxed = context.ledger.consume(judgement.relaxed).outcome.crystal if judgement.relaxed else None
+            found.append((candidate.id, relaxed or candidate.crystal))
+    return found
 
 
 def _measure_cheaply(context: RunContext, works: list[Work]) -> None:
     """Symmetry, the spec's wishes, novelty, and every tool that costs next to nothing."""
-    wanted = dict.fromkeys(
+    wanted = (
         tool.name
         for target in context.spec.targets
         for tool in tools_for(target.property, settings=context.settings)
         if tool.cost_s <= _CHEAP_S
     )
-    names = [*dict.fromkeys((*_ALWAYS, *wanted))]
+    names = dict.fromkeys((*_ALWAYS, *wanted))
     for work in works:
-        if not work.alive or work.relaxed is None:
-            continue
-        symmetry = _run(context, "symmetry", work)
-        crystal = work.relaxed.outcome.crystal
-        number = None if symmetry is None else symmetry.outcome.facts.get("space_group_number")
-        if crystal is None:
-            continue
-        reason = conforms(context.spec, crystal, space_group=number if isinstance(number, int) else None)
-        if reason is not None:
-            work.rejected = f"does not fit: {reason}"
-            continue
-        work.novelty = label(crystal, settings=context.settings)
-        if context.spec.new_only and work.novelty.label.value == "known":
-            work.rejected = f"known: {work.novelty.match}"
-            continue
-        for name in names:
-            if name != "symmetry":
-                _run(context, name, work)
-        _judge(context, work)
+        if work.alive and work.relaxed is not None:
+            _describe(context, work, names=names)
+
+
+def _describe(context: RunContext, work: Work, *, names: Iterable[str]) -> None:
+    """Check a structure against the spec's wishes, label its novelty, run the tools named, and judge."""
+    crystal = work.crystal
+    symmetry = _run(context, "symmetry", work)
+    number = None if symmetry is None else symmetry.outcome.facts.get("space_group_number")
+    reason = conforms(context.spec, crystal, space_group=number if isinstance(number, int) else None)
+    if reason is not None:
+        work.rejected = f"does not fit: {reason}"
+        return
+    work.novelty = label(crystal, settings=context.settings)
+    if context.spec.new_only and work.novelty.label is Novelty.KNOWN:
+        work.rejected = f"known: {work.novelty.match}"
+        return
+    for name in names:
+        if name != "symmetry":
+            _run(context, name, work)
+    _judge(context, work)
 
 
 def _run(context: RunContext, name: str, work: Work) -> Record | None:
-    if work.relaxed is None:
+    if name in _TAKES_RELAXED and work.relaxed is None:
         return None
     field_name = "relaxed" if name in _TAKES_RELAXED else "structure"
-    record = context.runner.run(name, {field_name: work.relaxed.id}, deadline=context.deadline)
+    record = context.runner.run(name, {field_name: work.structure}, deadline=context.deadline)
     work.records.append(record)
     return record if record.status is Status.SUCCESS else None
 
@@ -323,6 +387,7 @@ def _judge(context: RunContext, work: Work) -> None:
 
 
 def _tell_candidate(context: RunContext, work: Work, *, round_number: int) -> None:
+    work.told = True
     context.tell(
         EventKind.CANDIDATE,
         round_number=round_number,
@@ -341,7 +406,7 @@ def _write(context: RunContext, works: list[Work], *, round_number: int) -> None
     kept = context.judgements()
     rows: list[tuple[str, str, Judgement]] = []
     for work in works:
-        if work.screened is None and work.relaxed is None:
+        if work.screened is None and not work.verdicts and not work.rejected:
             continue
         judgement = Judgement(
             candidate=work.candidate.id,
@@ -358,6 +423,6 @@ def _write(context: RunContext, works: list[Work], *, round_number: int) -> None
         )
         if kept.get(work.candidate.id) != judgement:
             rows.append(("judgement", work.candidate.id, judgement))
-        if judgement.meets:
+        if judgement.meets and not work.told:
             _tell_candidate(context, work, round_number=round_number)
     context.ledger.append_many(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -18,8 +19,8 @@ from matsmith.core.errors import ImpossibleObjective, Interrupted, MatsmithError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from matsmith.agents.session import RunResult
     from matsmith.agents.planner import PlanCheck
+    from matsmith.agents.session import RunResult
     from matsmith.app.progress import Progress
     from matsmith.core.run import Event
     from matsmith.core.settings import Settings
@@ -98,7 +99,8 @@ def design(
         return FAILURE
     from matsmith.agents.session import design as run_design
 
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext(sys.stdout):
+    progress = _progress(console, as_json=as_json, verbose=verbose)
+    with _kept_clean(as_json):
         return _follow(
             lambda listener: run_design(
                 check,
@@ -109,7 +111,7 @@ def design(
                 on_event=listener,
             ),
             console=console,
-            progress=_progress(console, as_json=as_json, verbose=verbose),
+            progress=progress,
         )
 
 
@@ -168,8 +170,8 @@ def resume(
     Example:
       matsmith resume matsmith-runs/my-run
     """
-    from matsmith.agents.session import resume as run_resume
     from matsmith.agents.runs import find_run
+    from matsmith.agents.session import resume as run_resume
     from matsmith.app.console import make_console
     from matsmith.core.settings import load_settings
 
@@ -178,13 +180,18 @@ def resume(
     console = make_console(stderr=as_json)
     progress = _progress(console, as_json=as_json, verbose=verbose)
     progress.view.expect(_wanted(folder))
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext(sys.stdout):
+    with _kept_clean(as_json):
         return _follow(
             lambda listener: run_resume(folder, settings=settings, on_event=listener),
             console=console,
             progress=progress,
             folder=folder,
         )
+
+
+def _kept_clean(as_json: bool) -> contextlib.AbstractContextManager[Any]:
+    """Send what libraries print to standard error, so that standard output holds events only."""
+    return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
 
 
 def _wanted(folder: Path) -> dict[str, Any]:
@@ -330,7 +337,7 @@ def _follow(
     except MatsmithError as error:
         where = progress.view.folder
         if where and error.retryable and "resume" not in error.hint:
-            error.hint = f"{error.hint} Go on with: matsmith resume {where}".strip()
+            error.hint = f"{error.hint} Go on with: matsmith resume {shlex.quote(where)}".strip()
         raise
     console.print(summary_view(result.folder, report=result.report))
     return result.stop.reason.exit_code
@@ -344,8 +351,6 @@ def _interrupted(folder: str, stop: BaseException) -> int:
         from matsmith.app.guard import leave_quietly
 
         leave_quietly()
-    import shlex
-
     complain("Interrupted; nothing that was finished is lost.", hint=f"Resume with: matsmith resume {shlex.quote(folder)}")
     return _INTERRUPTED
 

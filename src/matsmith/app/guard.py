@@ -85,8 +85,11 @@ def complain(message: str, *, hint: str = "") -> None:
 
 def leave_quietly() -> int:
     """End after the reader of standard output went away (`| head`): nobody is left to tell anything."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # The real one: `sys.stdout` may be redirected to standard error, which still has a reader.
+    stream = sys.__stdout__
+    if stream is not None:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return 0
 
 

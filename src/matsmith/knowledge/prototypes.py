@@ -1,27 +1,19 @@
 """Structure types to decorate: the AFLOW prototypes that pymatgen carries, and how to put other elements into them.
 
-Source of the types: Mehl et al., Comput. Mater. Sci. 136, S1 (2017) and Hicks et al., Comput. Mater. Sci. 161, S1 (2019), read from
-`pymatgen/analysis/prototypes/aflow_prototypes.json.gz`. Source of the bond lengths: the data-mined radii of Chu et al., Comput. Mater.
-Sci. 146, 184 (2018), r = r0 + k σ(X), which pymatgen ships.
-
-The volume of a decoration. With q = (r_a + r_b) / d for every pair of atoms, the pairwise energy Σ (q/s)^14 - 2 (q/s)^7 is least
-at the scale s^7 = Σ q^14 / Σ q^7. A weighted geometric mean of V s³ and the volume of spheres of covalent radius (Cordero et al., Dalton
-Trans. 2008, 2832) gives the estimate. Unlike a rule on the shortest bond, it takes all contacts into account. Domain: solids at
-ambient pressure; molecular crystals come out too small or too large.
+Source: Mehl et al., Comput. Mater. Sci. 136, S1 (2017) and Hicks et al., Comput. Mater. Sci. 161, S1 (2019), read from
+`pymatgen/analysis/prototypes/aflow_prototypes.json.gz`. How the volume of a decoration is guessed stands in `prototype_volumes.py`.
 """
 
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import permutations
-from math import exp, gcd, pi
-from pathlib import Path
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,16 +22,12 @@ from numpy.typing import NDArray
 from matsmith.core.elements import check_elements
 from matsmith.core.errors import DataError, StructureError
 from matsmith.knowledge.prototype_names import BY_STRUKTURBERICHT, BY_TAG
+from matsmith.knowledge.prototype_volumes import ContactSums, contact_sums, expected_volume, pymatgen_folder
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 FloatArray = NDArray[np.float64]
-
-_REPULSIVE, _ATTRACTIVE = 14, 7
-_REACH_ANGSTROM = 8.0
-# Fitted to the measured volumes of the binary to quaternary compounds among the prototypes themselves (least absolute error).
-_CONTACT_WEIGHT, _LOG_BIAS = 0.85, 0.243
 # Entries as shipped whose atoms overlap, whose cell is a fraction of the real one, or whose symmetry is not what the tag states.
 _DAMAGED = frozenset(
     {
@@ -73,8 +61,8 @@ class Prototype:
     lattice_angstrom: FloatArray = field(repr=False)
     frac_coords: FloatArray = field(repr=False)
     slot_of_site: NDArray[np.int64] = field(repr=False)
-    # Σ d^-7 and Σ d^-14 over the pairs of slots, (slots, slots): all that scaling and equivalence of slots need.
-    _sums: tuple[FloatArray, FloatArray] = field(repr=False)
+    # All that the volume of a decoration and the equivalence of slots depend on.
+    _contacts: ContactSums = field(repr=False)
 
     @property
     def atoms(self) -> int:
@@ -112,15 +100,11 @@ class Prototype:
 
     def scaled_lattice(self, symbols: tuple[str, ...]) -> FloatArray:
         """Lattice (3, 3) in Å at the volume expected for the elements given by slot."""
-        counts = np.bincount(self.slot_of_site, minlength=len(self.slots)).astype(float)
-        radii = _bond_radii(symbols, tuple(counts))
-        contact = radii[:, None] + radii[None, :]
-        low, high = self._sums
-        scale7 = float((contact**_REPULSIVE * high).sum() / (contact**_ATTRACTIVE * low).sum())
+        counts = np.bincount(self.slot_of_site, minlength=len(self.slots))
         volume = abs(float(np.linalg.det(self.lattice_angstrom)))
-        spheres = float(counts @ [4.0 / 3.0 * pi * _covalent_radius(symbol) ** 3 for symbol in symbols])
-        by_contact = volume * scale7 ** (3.0 / 7.0)
-        expected = exp(_LOG_BIAS) * by_contact**_CONTACT_WEIGHT * spheres ** (1.0 - _CONTACT_WEIGHT)
+        expected = expected_volume(
+            symbols, tuple(counts.tolist()), contacts=self._contacts, volume_angstrom3=volume
+        )
         return self.lattice_angstrom * (expected / volume) ** (1.0 / 3.0)
 
     def distinct_assignments(self, elements: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -139,12 +123,15 @@ class Prototype:
         if any(self.stoichiometry[k] != self.stoichiometry[p] for k, p in enumerate(permutation)):
             return False
         index = np.array(permutation)
-        return all(np.allclose(s[np.ix_(index, index)], s, rtol=1e-3) for s in self._sums)
+        return all(
+            np.allclose(s[np.ix_(index, index)], s, rtol=1e-3)
+            for s in (self._contacts.attractive, self._contacts.repulsive)
+        )
 
     def _filled(self, symbols: tuple[str, ...], *, lattice: FloatArray) -> Structure:
         from pymatgen.core import Lattice, Structure
 
-        species = [symbols[k] for k in self.slot_of_site.tolist()]
+        species: list[str] = [symbols[k] for k in self.slot_of_site.tolist()]
         return Structure(Lattice(lattice), species, self.frac_coords)
 
 
@@ -207,7 +194,7 @@ def library_version() -> str:
 
 @cache
 def _all() -> tuple[Prototype, ...]:
-    path = _folder() / "analysis" / "prototypes" / "aflow_prototypes.json.gz"
+    path = pymatgen_folder() / "analysis" / "prototypes" / "aflow_prototypes.json.gz"
     try:
         entries: list[dict[str, Any]] = json.loads(gzip.decompress(path.read_bytes()))
         read = [_read(entry) for entry in entries]
@@ -225,7 +212,7 @@ def _all() -> tuple[Prototype, ...]:
 
 
 def _read(entry: dict[str, Any]) -> Prototype:
-    from pymatgen.core import Composition, Lattice
+    from pymatgen.core import Composition
 
     crystal, tags = entry["snl"], entry["tags"]
     symbols = [str(site["species"][0]["element"]) for site in crystal["sites"]]
@@ -247,32 +234,8 @@ def _read(entry: dict[str, Any]) -> Prototype:
         lattice_angstrom=lattice,
         frac_coords=frac,
         slot_of_site=owner,
-        _sums=_pair_sums(Lattice(lattice), frac, owner, n_slots=len(slots)),
+        _contacts=contact_sums(lattice, frac, owner, n_slots=len(slots)),
     )
-
-
-def _pair_sums(
-    lattice: Any, frac: FloatArray, owner: NDArray[np.int64], *, n_slots: int
-) -> tuple[FloatArray, FloatArray]:
-    """Σ d^-7 and Σ d^-14 over pairs of atoms, (slots, slots), d in Å."""
-    from pymatgen.optimization.neighbors import find_points_in_spheres  # pyright: ignore[reportUnknownVariableType]
-
-    cartesian = np.ascontiguousarray(frac @ lattice.matrix)
-    found: Any = find_points_in_spheres(
-        cartesian,
-        cartesian,
-        r=_REACH_ANGSTROM,
-        pbc=np.array([1, 1, 1], dtype=np.int64),
-        lattice=np.ascontiguousarray(lattice.matrix),
-        tol=1e-8,
-    )
-    centre, point, _, distance = found
-    real = distance > 1e-3
-    low, high = np.zeros((n_slots, n_slots)), np.zeros((n_slots, n_slots))
-    pair = (owner[centre[real]], owner[point[real]])
-    np.add.at(low, pair, distance[real] ** -float(_ATTRACTIVE))
-    np.add.at(high, pair, distance[real] ** -float(_REPULSIVE))
-    return low, high
 
 
 def _renamed(prototype: Prototype, name: str) -> Prototype:
@@ -304,59 +267,3 @@ def _by_plain_name() -> dict[str, tuple[Prototype, ...]]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _folder() -> Path:
-    spec = importlib.util.find_spec("pymatgen.analysis")
-    if spec is None or not spec.submodule_search_locations:
-        raise DataError("pymatgen is not installed.", hint="Install matsmith with its dependencies.")
-    return Path(next(iter(spec.submodule_search_locations))).parent
-
-
-@cache
-def _bond_radii(symbols: tuple[str, ...], counts: tuple[float, ...]) -> FloatArray:
-    """Data-mined radius (slots,) in Å of each element next to the others; the covalent radius where none was mined."""
-    weight = np.array(counts) / sum(counts)
-    x = np.array([_electronegativity(symbol) for symbol in symbols])
-    spread = float(np.sqrt(max(weight @ x**2 - (weight @ x) ** 2, 0.0)))
-    mined = _mined_radii()
-    return np.array([_radius_at(mined[s], spread) if s in mined else _covalent_radius(s) for s in symbols])
-
-
-def _radius_at(parameters: tuple[float, float], spread: float) -> float:
-    """r0 + k σ(X), in Å."""
-    return parameters[0] + parameters[1] * spread
-
-
-@cache
-def _mined_radii() -> dict[str, tuple[float, float]]:
-    from ruamel.yaml import YAML
-
-    path = _folder() / "core" / "structure_prediction" / "DLS_bond_params.yaml"
-    try:
-        table: dict[str, dict[str, Any]] = YAML(typ="safe").load(path)  # pyright: ignore[reportUnknownMemberType]
-    except OSError as error:
-        raise DataError(
-            "The table of data-mined bond lengths is missing.", hint="Reinstall pymatgen."
-        ) from error
-    mined = {symbol: (float(row["r"]), float(row["k"])) for symbol, row in table.items()}
-    # The table's argon is -1.7e11 Å.
-    return {
-        symbol: values for symbol, values in mined.items() if 0.2 < values[0] < 3.0 and abs(values[1]) < 1.0
-    }
-
-
-@cache
-def _electronegativity(symbol: str) -> float:
-    from pymatgen.core import Element
-
-    value = float(Element(symbol).data.get("X") or 0.0)
-    # He, Ne and Ar have no value on Pauling's scale; krypton's stands for them.
-    return value or 3.0
-
-
-@cache
-def _covalent_radius(symbol: str) -> float:
-    from ase.data import atomic_numbers, covalent_radii
-
-    return float(covalent_radii[atomic_numbers[symbol]])

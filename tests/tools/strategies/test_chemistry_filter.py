@@ -102,7 +102,9 @@ def test_the_space_group_is_found_where_it_is_not_given() -> None:
         ("garnet", {"Y": 3, "Al": 5, "O": 12}, {"Y": 1, "Al": 1, "O": 3}),
     ],
 )
-def test_a_prototype_asks_for_its_stoichiometry(prototype: str, fits: dict[str, int], fails: dict[str, int]) -> None:
+def test_a_prototype_asks_for_its_stoichiometry(
+    prototype: str, fits: dict[str, int], fails: dict[str, int]
+) -> None:
     spec = DesignSpec(structure=StructureWish(prototype=prototype))
     assert conforms_chemistry(spec, fits) is None
     assert conforms_chemistry(spec, fails) is not None

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from matsmith.core.settings import Settings
-from matsmith.tools.strategies.neighbours import expected_value, expected_values, families, role_distances, roles
+from matsmith.tools.strategies.neighbours import (
+    expected_value,
+    expected_values,
+    families,
+    role_distances,
+    roles,
+)
 from matsmith.tools.strategies.sources import tables_of
 
 

@@ -20,7 +20,14 @@ def test_the_matrix_cannot_be_changed_by_a_caller() -> None:
 
 
 def test_the_nearest_element_is_one_that_chemists_would_name() -> None:
-    neighbours = {"Zr": {"Hf"}, "Sr": {"Ca", "Ba"}, "Cl": {"Br"}, "Rb": {"K", "Cs"}, "Se": {"S", "Te"}, "Nb": {"Ta"}}
+    neighbours = {
+        "Zr": {"Hf"},
+        "Sr": {"Ca", "Ba"},
+        "Cl": {"Br"},
+        "Rb": {"K", "Cs"},
+        "Se": {"S", "Te"},
+        "Nb": {"Ta"},
+    }
     distances = element_distances() + 99 * np.eye(94)
     symbols = list(INDEX)
     for symbol, expected in neighbours.items():
@@ -28,4 +35,6 @@ def test_the_nearest_element_is_one_that_chemists_would_name() -> None:
 
 
 def test_a_metal_is_farther_from_an_anion_than_from_any_alkaline_earth() -> None:
-    assert element_distance("Mg", "O") > max(element_distance("Mg", other) for other in ("Ca", "Sr", "Ba", "Zn"))
+    assert element_distance("Mg", "O") > max(
+        element_distance("Mg", other) for other in ("Ca", "Sr", "Ba", "Zn")
+    )

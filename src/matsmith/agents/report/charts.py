@@ -112,7 +112,7 @@ class _Frame:
         y1, y2 = self.at_y(self.y_axis.high), self.at_y(self.y_axis.low)
         return element(
             "g",
-            element("title", "Here both targets are met"),
+            element("title", "Here the targets are met"),
             element(
                 "rect",
                 x=f"{x1:.1f}",
@@ -189,15 +189,12 @@ def _mark(frame: _Frame, point: Point, *, strong: bool = False) -> Markup:
     x, y = frame.at_x(point.x), frame.at_y(point.y)
     size = 5.5 if strong else 4.2
     kind = f"mark {point.kind}" + (" strong" if strong else "")
-    if point.kind in ("met", "step"):
-        shape = element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=size, class_=kind)
-    elif point.kind == "unknown":
-        corners = f"M{x:.1f} {y - size - 1:.1f}l{size + 1:g} {size + 1:g}l{-size - 1:g} {size + 1:g}l{-size - 1:g} {-size - 1:g}z"
+    if point.kind == "not-met":
+        arm = size + 0.8
+        corners = f"M{x:.1f} {y - arm:.1f}l{arm:g} {arm:g}l{-arm:g} {arm:g}l{-arm:g} {-arm:g}z"
         shape = element("path", d=corners, class_=kind)
     else:
-        arm = size * 0.8
-        cross = f"M{x - arm:.1f} {y - arm:.1f}l{2 * arm:.1f} {2 * arm:.1f}m0 {-2 * arm:.1f}l{-2 * arm:.1f} {2 * arm:.1f}"
-        shape = element("path", d=cross, class_=kind)
+        shape = element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=size, class_=kind)
     title = element("title", point.label)
     if not point.href:
         return element("g", title, shape)

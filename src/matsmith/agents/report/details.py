@@ -25,6 +25,7 @@ from matsmith.agents.report.wording import answer_word, fact_text, fact_title, t
 from matsmith.core.crystal import Crystal
 
 _REJECTED_SHOWN = 40
+_OPEN_CARDS = 3
 _SHOWN_ELSEWHERE = frozenset({"space_group_symbol", "space_group_number"})
 
 
@@ -68,7 +69,7 @@ def _card(view: View, candidate: CandidateReport) -> Markup:
             ),
             element("p", _symmetry(view, candidate), class_="quiet small"),
             _verdicts(view, candidate),
-            *_measured(view, candidate),
+            _measured(view, candidate),
             *(element("p", text, class_="note") for text in candidate.warnings),
             *(
                 element("p", failure_line(failure), " ", _record_link(view, failure.record), class_="note")
@@ -181,7 +182,8 @@ def _verdicts(view: View, candidate: CandidateReport) -> Markup | None:
     return table(["Target", "Value", "Verdict", "Margin", "Probability"], rows) if rows else None
 
 
-def _measured(view: View, candidate: CandidateReport) -> list[Child]:
+def _measured(view: View, candidate: CandidateReport) -> Markup | None:
+    """Every quantity and fact; open for the first candidates, folded for those that follow."""
     rows = [
         element(
             "tr",
@@ -202,10 +204,13 @@ def _measured(view: View, candidate: CandidateReport) -> list[Child]:
     parts: list[Child] = []
     if rows:
         heads: list[Child] = ["Quantity", "Value", "Sigma is against", "Record"]
-        parts += [element("h3", "Everything computed"), table(heads, rows)]
+        parts += [table(heads, rows)]
     if facts:
         parts += [element("h3", "Found out on the way"), columns(facts)]
-    return parts
+    if not parts:
+        return None
+    summary = element("summary", f"Everything computed: {len(rows)} quantities, {len(facts)} facts")
+    return element("details", summary, *parts, class_="more", open=candidate.rank <= _OPEN_CARDS)
 
 
 def _short(text: str) -> str:

@@ -98,7 +98,7 @@ def _rounds_table(view: View, rounds: list[RoundReport]) -> Markup:
         rows.append(
             element(
                 "tr",
-                cell(f"Round {summary.round}", label="Round", class_="head"),
+                cell(str(summary.round), label="Round"),
                 cell(str(summary.generated), label="Generated"),
                 cell(str(summary.simulated), label="Simulated"),
                 cell(str(row.met_so_far), label="Met so far"),
@@ -137,7 +137,7 @@ def trade_offs(view: View) -> Markup | None:
         element("span", "does not meet", class_="word not-met"),
         element(
             "span",
-            "Larger marks lie on the front; bars are one sigma; the shaded region meets both targets. Each mark leads to its candidate.",
+            "Larger marks lie on the front; bars are one sigma; the shaded region meets the targets. Each mark leads to its candidate.",
         ),
         class_="key small quiet",
     )

@@ -279,14 +279,10 @@ def _estimated_cost(neighbours: NeighbourList) -> int:
 def _forces_and_stress(batch: GraphBatch, slope: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Forces (n, 3) in eV/Å and stresses (crystals, 3, 3) in eV/Å³ from the slope (b, 3) along the bond vectors."""
     n, m = len(batch.numbers), len(batch.n_atoms)
-    forces: FloatArray = np.stack(
-        [
-            np.bincount(batch.bond_j, weights=slope[:, k], minlength=n)
-            - np.bincount(batch.bond_i, weights=slope[:, k], minlength=n)
-            for k in range(3)
-        ],
-        axis=1,
-    )
+    forces = np.empty((n, 3))
+    for k in range(3):
+        pulled = np.bincount(batch.bond_j, weights=slope[:, k], minlength=n)
+        forces[:, k] = pulled - np.bincount(batch.bond_i, weights=slope[:, k], minlength=n)
     virial = np.empty((m, 3, 3))
     for a in range(3):
         for b in range(3):

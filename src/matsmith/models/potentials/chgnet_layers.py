@@ -131,9 +131,8 @@ def _layer_norm_backward(
     slope: Tensor, kept: tuple[Tensor, Tensor, Tensor], norm: tuple[Tensor, Tensor]
 ) -> Tensor:
     values, mean, scale = kept
-    return torch.ops.aten.native_layer_norm_backward(  # pyright: ignore
-        slope, values, (WIDTH,), mean, scale, *norm, (True, False, False)
-    )[0]
+    operator: Any = torch.ops.aten.native_layer_norm_backward
+    return operator(slope, values, (WIDTH,), mean, scale, *norm, (True, False, False))[0]
 
 
 def _out(w: GatedWeights) -> Tensor:

@@ -2,7 +2,7 @@
 
 Formulas one substitution away from stable known ones (or from good candidates of earlier rounds) are scored by their
 distance to the known (data-mined ionic substitutions, Hautier et al. 2011), by what their neighbours say about the targets, and
-by charge balance; each is put into its most plausible prototypes. Three proposals in four follow the score, the fourth explores.
+by charge balance; each is put into its most plausible prototypes. Every fourth proposal is drawn wide.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from math import inf, log
 
 import numpy as np
@@ -31,7 +32,9 @@ FloatArray = NDArray[np.float64]
 _PER_FORMULA = 3
 _SECOND_GUESS, _PER_PENALTY, _CHARGE_WEIGHT = 0.8, 0.3, 2.0
 _EXPLOIT_NOISE, _EXPLORE_NOISE = 0.1, 0.5
-_EXPLORE_EVERY = 4
+# Half of the proposals follow the critic, one in four goes on as if there were none, one in four is drawn wide: a critic who
+# has seen little must not lead everything astray.
+_TURNS = ("guided", "plain", "guided", "wide")
 # One chemical system must not fill a round: each candidate of a system costs the next one this much.
 _CROWDING = 0.5
 # What a prototype gains that a good candidate of an earlier round has.
@@ -54,22 +57,29 @@ class _Decoration:
         return None
 
     def propose(self, request: StrategyRequest, *, settings: Settings) -> Iterator[Candidate]:
-        """Yield decorated prototypes that conform to the spec, best first with every fourth one drawn wide."""
+        """Yield decorated prototypes that conform to the spec, best first, with every fourth one drawn wide."""
         found = [p for p in pool(request.spec) if p.name not in _MODEL_ALLOYS]
         weights = {p.name: prototype_weight(p, request=request) for p in found}
         by_ratio = by_stoichiometry([p for p in found if weights[p.name] > -inf])
         formulas = formula_pool(request, settings=settings, ratios=list(by_ratio))
         random = np.random.default_rng([request.seed, request.round, 1871])
         shared = _Shared(by_ratio=by_ratio, weights=weights, yielded=set(request.seen))
-        exploit, explore = (
-            _Stream(formulas, noise=noise * random.gumbel(size=len(formulas)), shared=shared)
-            for noise in (_EXPLOIT_NOISE, _EXPLORE_NOISE)
-        )
-        turn = 0
-        while True:
-            turn += 1
-            first, second = (explore, exploit) if turn % _EXPLORE_EVERY == 0 else (exploit, explore)
-            candidate = first.next(request) or second.next(request)
+        streams = {
+            name: _Stream(
+                formulas, noise=noise * random.gumbel(size=len(formulas)), pulled=pulled, shared=shared
+            )
+            for name, noise, pulled in (
+                ("guided", _EXPLOIT_NOISE, True),
+                ("plain", _EXPLOIT_NOISE, False),
+                ("wide", _EXPLORE_NOISE, False),
+            )
+        }
+        # Without anything to follow the guided stream and the plain one would be the same.
+        following = bool(request.parents or request.directive.elements or request.directive.prototypes)
+        turns = _TURNS if following else tuple("plain" if turn == "guided" else turn for turn in _TURNS)
+        for turn in cycle(turns):
+            order = (turn, *(name for name in streams if name != turn))
+            candidate = next(filter(None, (streams[name].next(request) for name in order)), None)
             if candidate is None:
                 return
             yield candidate
@@ -100,33 +110,34 @@ class _Shared:
     weights: dict[str, float]
     yielded: set[str]
     placed: set[tuple[str, tuple[str, ...]]] = field(default_factory=set[tuple[str, tuple[str, ...]]])
-    chosen: dict[str, list[tuple[float, Placement]]] = field(
-        default_factory=dict[str, list[tuple[float, Placement]]]
+    chosen: dict[tuple[str, bool], list[tuple[float, Placement]]] = field(
+        default_factory=dict[tuple[str, bool], list[tuple[float, Placement]]]
     )
     systems: Counter[frozenset[str]] = field(default_factory=Counter[frozenset[str]])
 
-    def choices(self, scored: Scored) -> list[tuple[float, Placement]]:
+    def choices(self, scored: Scored, *, pulled: bool) -> list[tuple[float, Placement]]:
         """Return the best prototypes for a formula, each with what it adds to the formula's score."""
-        if scored.key not in self.chosen:
+        entry = (scored.key, pulled)
+        if entry not in self.chosen:
             amounts = dict(scored.amounts)
-            found = [
-                (self.weights[placement.prototype.name] - _PER_PENALTY * placement.penalty, placement)
-                for placement in placements(amounts, self.by_ratio[tuple(sorted(amounts.values()))])
-            ]
+            found: list[tuple[float, Placement]] = []
+            for placement in placements(amounts, self.by_ratio[tuple(sorted(amounts.values()))]):
+                weight = self.weights[placement.prototype.name] if pulled else 0.0
+                found.append((weight - _PER_PENALTY * placement.penalty, placement))
             found.sort(key=lambda pair: -pair[0])
-            ranked = [
-                (gain - _SECOND_GUESS * rank, choice)
-                for rank, (gain, choice) in enumerate(found[:_PER_FORMULA])
-            ]
-            self.chosen[scored.key] = ranked
-        return self.chosen[scored.key]
+            best = enumerate(found[:_PER_FORMULA])
+            self.chosen[entry] = [(gain - _SECOND_GUESS * rank, choice) for rank, (gain, choice) in best]
+        return self.chosen[entry]
 
 
 class _Stream:
     """Formulas in the order of score plus noise; a formula's prototypes are worked out when its turn comes."""
 
-    def __init__(self, formulas: Sequence[Scored], *, noise: FloatArray, shared: _Shared) -> None:
+    def __init__(
+        self, formulas: Sequence[Scored], *, noise: FloatArray, pulled: bool, shared: _Shared
+    ) -> None:
         self._shared = shared
+        self._pulled = pulled
         self._order = 0
         # Score (negative, for the heap), order of entry, formula, prototype once chosen, crowding counted in the score
         # (-1 before the charge is).
@@ -134,7 +145,8 @@ class _Stream:
         self._noise = dict(zip((scored.key for scored in formulas), noise.tolist(), strict=True))
         for scored, extra in zip(formulas, noise.tolist(), strict=True):
             self._order += 1
-            self._heap.append((-scored.score - extra, self._order, scored, None, -1))
+            pull = scored.pull if pulled else 0.0
+            self._heap.append((-scored.score - pull - extra, self._order, scored, None, -1))
         heapq.heapify(self._heap)
 
     def _push(self, score: float, scored: Scored, placement: Placement | None, crowd: int) -> None:
@@ -152,7 +164,7 @@ class _Stream:
                 self._push(balance - negative, scored, None, 0)
                 continue
             if placement is None:
-                for gain, choice in shared.choices(scored):
+                for gain, choice in shared.choices(scored, pulled=self._pulled):
                     self._push(gain - negative, scored, choice, 0)
                 continue
             system = frozenset(placement.symbols)

@@ -46,9 +46,10 @@ _SEEN_FORMULA = 0.7
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Scored:
-    """A formula with its score, higher first; no physical meaning."""
+    """A formula with its score, higher first, and what the critic's directive and the parents add to it; no physical meaning."""
 
     score: float
+    pull: float
     key: str
     amounts: tuple[tuple[str, int], ...]
 
@@ -76,20 +77,21 @@ def formula_pool(
             continue
         distance = _nearest(elements, stable, ratio=ratio)
         # Stoichiometries that many stable compounds take are likelier to hold one more.
-        weights += _PER_DECADE * np.log10(1.0 + len(stable))
-        score = weights - _PER_DISTANCE * distance + _closeness(elements, good, ratio=ratio)
+        score = _PER_DECADE * np.log10(1.0 + len(stable)) - _PER_DISTANCE * distance
+        pull = weights + _closeness(elements, good, ratio=ratio)
         if len(elements) > _LARGEST_FAMILY:
-            order = np.argsort(-(score + random.gumbel(size=len(score))), kind="stable")[:_LARGEST_FAMILY]
-            elements, score = elements[np.sort(order)], score[np.sort(order)]
+            drawn = score + pull + random.gumbel(size=len(score))
+            order = np.sort(np.argsort(-drawn, kind="stable")[:_LARGEST_FAMILY])
+            elements, score, pull = elements[order], score[order], pull[order]
         score = score + target_scores(spec, elements, stoichiometry=ratio, tables=tables_of(settings))
         rows: list[list[int]] = elements.tolist()
-        for row, value in zip(rows, score.tolist(), strict=True):
+        for row, value, extra in zip(rows, score.tolist(), pull.tolist(), strict=True):
             amounts = tuple((SYMBOLS[index], amount) for index, amount in zip(row, ratio, strict=True))
             key = "".join(s if n == 1 else f"{s}{n}" for s, n in sorted(amounts))
             if spec.new_only and key in known:
                 continue
             value += _NEW * (key not in known) - _SEEN_FORMULA * request.seen_formulas.get(key, 0)
-            found.append(Scored(score=value, key=key, amounts=amounts))
+            found.append(Scored(score=value, pull=extra, key=key, amounts=amounts))
     return found
 
 

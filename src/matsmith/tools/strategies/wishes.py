@@ -94,7 +94,7 @@ def _fact(property_name: str, key: str, *, table: Table | None) -> tuple[float, 
             return None
         elements, amounts = np.array([role[1]], dtype=np.int64), np.array(role[0], dtype=np.float64)
         if property_name == "density":
-            value, relative = float(estimated_density_g_per_cm3(elements, amounts=amounts)[0]), 0.2
+            value, relative = float(estimated_density_g_per_cm3(elements, amounts=amounts)[0]), 0.35
         else:
             value, relative = float(_price_usd_per_kg(elements, amounts=amounts)[0]), 0.5
         return (value, relative * value) if np.isfinite(value) else None
@@ -126,7 +126,7 @@ def guessed(
     amounts = np.array(stoichiometry, dtype=np.float64)
     if property_name == "density":
         value = estimated_density_g_per_cm3(elements, amounts=amounts)
-        return value, 0.2 * value
+        return value, 0.35 * value
     if property_name == "price":
         value = _price_usd_per_kg(elements, amounts=amounts)
         return value, 0.5 * value

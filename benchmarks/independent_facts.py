@@ -12,15 +12,17 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import gcd
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import spglib
+from numpy.typing import NDArray
 from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Composition, Lattice, Structure
-from pymatgen.symmetry.groups import SpaceGroup
 
 KNOWLEDGE = Path(__file__).resolve().parents[1] / "src" / "matsmith" / "knowledge"
 NAMED_TABLES = (
@@ -133,15 +135,31 @@ class Measured:
 
 
 def _expanded(row: dict[str, Any]) -> Structure:
-    """Expand the orbits in the standard setting: origin choice 2, hexagonal axes."""
-    group = SpaceGroup.from_int_number(int(row["space_group"]), hexagonal=True)
+    """Expand the orbits by spglib's operations in the standard setting: origin choice 2, hexagonal axes."""
+    operations = _operations(int(row["space_group"]))
     species: list[str] = []
-    positions: list[Any] = []
+    positions: list[NDArray[np.float64]] = []
     for element, *position in row["sites"]:
-        for place in group.get_orbit([float(x) for x in position], tol=1e-3):
-            species.append(str(element))
-            positions.append(place)
+        orbit: list[NDArray[np.float64]] = []
+        for rotation, translation in operations:
+            image = (rotation @ np.array(position, dtype=float) + translation) % 1.0
+            if all(float(np.abs((image - held + 0.5) % 1.0 - 0.5).max()) > 1e-3 for held in orbit):
+                orbit.append(image)
+        species += [str(element)] * len(orbit)
+        positions += orbit
     return Structure(Lattice.from_parameters(*row["lattice"]), species, positions)
+
+
+@cache
+def _operations(space_group: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    types = {hall: spglib.get_spacegroup_type(hall) for hall in range(1, 531)}
+    settings = {hall: kind.choice for hall, kind in types.items() if kind and kind.number == space_group}
+    hall = next(
+        (hall for wanted in ("2", "H") for hall, choice in settings.items() if choice == wanted),
+        min(settings),
+    )
+    found: Any = spglib.get_symmetry_from_database(hall)
+    return list(zip(found["rotations"], found["translations"], strict=True))
 
 
 class Facts:

@@ -23,7 +23,12 @@ COMMANDS: dict[str, list[str]] = {
     "matsmith --version": ["-m", "matsmith", "--version"],
     "matsmith --help": ["-m", "matsmith", "--help"],
     "matsmith design --help": ["-m", "matsmith", "design", "--help"],
-    "matsmith plan OBJECTIVE": ["-m", "matsmith", "plan", "a stable oxide with a bulk modulus above 150 GPa, no cobalt"],
+    "matsmith plan OBJECTIVE": [
+        "-m",
+        "matsmith",
+        "plan",
+        "a stable oxide with a bulk modulus above 150 GPa, no cobalt",
+    ],
 }
 LIMIT_S = {"matsmith --version": 0.5}
 
@@ -47,7 +52,9 @@ def planning_s(repeat: int) -> tuple[list[float], float]:
         if index == 1:
             used = time.process_time()
         began = time.perf_counter()
-        plan_objective(f"a stable oxide with a bulk modulus above {150 + index} GPa, no cobalt", settings=settings)
+        plan_objective(
+            f"a stable oxide with a bulk modulus above {150 + index} GPa, no cobalt", settings=settings
+        )
         times.append(time.perf_counter() - began)
     return times[1:], (time.process_time() - used) / repeat
 
@@ -57,7 +64,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure how long the command line takes to start.")
     parser.add_argument("--repeat", type=int, default=9)
     repeat: int = max(1, parser.parse_args().repeat)
-    print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {date.today()}")
+    print(
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {date.today()}"
+    )
     print(f"load average when it began: {os.getloadavg()[0]:.1f}\n" if hasattr(os, "getloadavg") else "")
     print(f"{'command':<28} {'median':>9} {'lowest':>9} {'highest':>9} {'CPU':>9}")
     failed: list[str] = []
@@ -67,7 +76,9 @@ def main() -> int:
             before = os.times()
             times = [seconds_of(words, folder=folder) for _ in range(repeat)]
             after = os.times()
-            used = (after.children_user + after.children_system - before.children_user - before.children_system) / repeat
+            used = (
+                after.children_user + after.children_system - before.children_user - before.children_system
+            ) / repeat
             print(row(name, times, used_s=used))
             if name in LIMIT_S and statistics.median(times) > LIMIT_S[name]:
                 failed.append(f"{name} takes more than {LIMIT_S[name]} s")

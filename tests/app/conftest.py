@@ -96,7 +96,11 @@ def _write_candidate(ledger: Ledger, cation: str, *, modulus: float, novelty: No
         novelty=label,
     )
     ledger.append_many(
-        [("candidate", candidate.id, candidate), ("record", record.id, record), ("judgement", candidate.id, judgement)]
+        [
+            ("candidate", candidate.id, candidate),
+            ("record", record.id, record),
+            ("judgement", candidate.id, judgement),
+        ]
     )
     return candidate.id if meets else ""
 

@@ -9,7 +9,9 @@ from matsmith.app.main import main
 from matsmith.knowledge.table_sources import SOURCES
 
 
-def test_tables_are_listed_whether_they_are_here_or_not(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_are_listed_whether_they_are_here_or_not(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tables = home / "tables"
     tables.mkdir()
     (tables / "mp_band_gap.csv.gz").write_bytes(b"")

@@ -24,13 +24,19 @@ OBJECTIVE = "an oxide with a bulk modulus above 150 GPa"
 MakeRun = Callable[..., Path]
 
 
+def _yes(console: object) -> bool:
+    return console is not None
+
+
 def finished(folder: Path) -> RunResult:
     with Ledger(folder / "ledger.sqlite", create=False) as ledger:
         stop = next(Stop.model_validate_json(entry.body) for entry in ledger.entries("stop"))
     return RunResult(folder=folder, stop=stop, report=folder / "report.html")
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, work: Callable[[Callable[[Event], None]], RunResult]) -> list[dict[str, Any]]:
+def pretend(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[Callable[[Event], None]], RunResult]
+) -> list[dict[str, Any]]:
     """Put `work` in the place of the loop, at its boundary; returns what the loop was called with."""
     calls: list[dict[str, Any]] = []
 
@@ -45,7 +51,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, work: Callable[[Callable[[Event], N
 
 
 @pytest.mark.parametrize(
-    ("reason", "status"), [(StopReason.MET, 0), (StopReason.BUDGET, 3), (StopReason.STALLED, 3), (StopReason.IMPOSSIBLE, 4)]
+    ("reason", "status"),
+    [(StopReason.MET, 0), (StopReason.BUDGET, 3), (StopReason.STALLED, 3), (StopReason.IMPOSSIBLE, 4)],
 )
 def test_the_exit_status_is_how_the_run_ended(
     home: Path,
@@ -60,7 +67,7 @@ def test_the_exit_status_is_how_the_run_ended(
     assert main(["design", OBJECTIVE, "--yes"]) == status
     shown = capsys.readouterr().out
     assert "NiO" in shown
-    assert str(folder / "report.html") in shown
+    assert "runs/made/report.html" in shown
 
 
 def test_options_reach_the_specification(
@@ -68,10 +75,26 @@ def test_options_reach_the_specification(
 ) -> None:
     folder = make_run(home / "runs" / "made")
     calls = pretend(monkeypatch, lambda listener: finished(folder))
-    words = ["--budget", "1h30m", "--candidates", "7", "--seed", "5", "--new-only", "--out", str(home / "o"), "-y"]
+    words = [
+        "--budget",
+        "1h30m",
+        "--candidates",
+        "7",
+        "--seed",
+        "5",
+        "--new-only",
+        "--out",
+        str(home / "o"),
+        "-y",
+    ]
     assert main(["design", OBJECTIVE, *words]) == 0
     spec = calls[0]["check"].spec
-    assert (spec.budget.wall_time_s, spec.candidates, spec.new_only, spec.accept_known) == (5400, 7, True, False)
+    assert (spec.budget.wall_time_s, spec.candidates, spec.new_only, spec.accept_known) == (
+        5400,
+        7,
+        True,
+        False,
+    )
     assert (calls[0]["seed"], calls[0]["out"]) == (5, home / "o")
 
 
@@ -127,7 +150,9 @@ def test_a_plan_that_cannot_be_used_is_a_usage_error_that_names_the_fault(
         ["frob"],
     ],
 )
-def test_wrong_use_exits_with_2_and_says_so(home: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+def test_wrong_use_exits_with_2_and_says_so(
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
     assert home.is_dir()
     assert main(words) == 2
     shown = capsys.readouterr()
@@ -136,13 +161,17 @@ def test_wrong_use_exits_with_2_and_says_so(home: Path, capsys: pytest.CaptureFi
     assert shown.out == ""
 
 
-def test_without_a_terminal_and_without_yes_nothing_starts(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_and_without_yes_nothing_starts(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["design", OBJECTIVE]) == 2
     assert "--yes" in capsys.readouterr().err
     assert not (home / "runs").exists()
 
 
-@pytest.mark.parametrize(("answer", "starts"), [("", True), ("y\n", True), ("YES\n", True), ("n\n", False), ("what\n", False)])
+@pytest.mark.parametrize(
+    ("answer", "starts"), [("", True), ("y\n", True), ("YES\n", True), ("n\n", False), ("what\n", False)]
+)
 def test_with_a_terminal_it_shows_the_plan_and_asks(
     home: Path,
     make_run: MakeRun,
@@ -153,7 +182,7 @@ def test_with_a_terminal_it_shows_the_plan_and_asks(
 ) -> None:
     folder = make_run(home / "runs" / "made")
     calls = pretend(monkeypatch, lambda listener: finished(folder))
-    monkeypatch.setattr("matsmith.app.console.is_interactive", lambda console: True)
+    monkeypatch.setattr("matsmith.app.console.is_interactive", _yes)
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer or "\n"))
     assert main(["design", OBJECTIVE]) == (0 if starts else 1)
     assert bool(calls) == starts
@@ -164,13 +193,14 @@ def test_with_a_terminal_it_shows_the_plan_and_asks(
 
 def test_the_end_of_input_is_a_no(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert home.is_dir()
-    monkeypatch.setattr("matsmith.app.console.is_interactive", lambda console: True)
+    monkeypatch.setattr("matsmith.app.console.is_interactive", _yes)
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     assert main(["design", OBJECTIVE]) == 1
 
 
 @pytest.mark.parametrize(
-    "objective", ["an oxide without oxygen", "bulk modulus above 2000 GPa", "a superconductor with Tc above 300 K"]
+    "objective",
+    ["an oxide without oxygen", "bulk modulus above 2000 GPa", "a superconductor with Tc above 300 K"],
 )
 def test_the_impossible_and_the_unmeasurable_are_refused_before_spending(
     home: Path, capsys: pytest.CaptureFixture[str], objective: str
@@ -276,3 +306,26 @@ def test_a_run_that_is_over_resumes_to_its_end(
 def test_the_specification_of_a_run_is_known_before_it_goes_on(run_folder: Path) -> None:
     wanted = commands_design._wanted(run_folder)  # pyright: ignore[reportPrivateUsage]
     assert wanted["candidates"] == 2
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_real_run_that_is_stopped_can_be_resumed_and_verified(
+    home: Path, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    """The program itself, with its physics, stopped by a signal after its first events."""
+    command = [sys.executable, "-m", "matsmith", "design", OBJECTIVE, "--yes", "--json", "--budget", "60s"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home)
+    assert child.stdout is not None
+    assert child.stderr is not None
+    kinds = [Event.model_validate_json(child.stdout.readline()).kind for _ in range(2)]
+    assert kinds[0] is EventKind.STARTED
+    child.send_signal(number)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 5
+    (folder,) = (home / "runs").iterdir()
+    assert f"matsmith resume {folder.resolve()}" in errors
+    assert "Traceback" not in errors
+    assert main(["runs"]) == 0
+    assert "interrupted" in capsys.readouterr().out
+    assert main(["verify", folder.name]) == 0

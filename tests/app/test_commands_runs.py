@@ -46,7 +46,9 @@ def test_a_run_and_a_candidate_are_shown(run_folder: Path, capsys: pytest.Captur
     assert len(json.loads(capsys.readouterr().out)["candidates"]) == 3
 
 
-@pytest.mark.parametrize("words", [["show", "nope"], ["verify", "nope"], ["show", "made-run", "zzz"], ["show", "made-run", "99"]])
+@pytest.mark.parametrize(
+    "words", [["show", "nope"], ["verify", "nope"], ["show", "made-run", "zzz"], ["show", "made-run", "99"]]
+)
 def test_what_does_not_exist_is_a_usage_error(
     run_folder: Path, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
@@ -67,7 +69,9 @@ def test_an_untouched_run_verifies(run_folder: Path, capsys: pytest.CaptureFixtu
     assert (check["records"], check["crystals"]) == (3, 3)
 
 
-def test_a_changed_number_in_the_ledger_is_found(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_changed_number_in_the_ledger_is_found(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with sqlite3.connect(run_folder / "ledger.sqlite") as connection:
         connection.execute("DROP TRIGGER entries_keep")
         connection.execute("UPDATE entries SET body = replace(body, '187.0', '387.0') WHERE kind = 'record'")

@@ -42,7 +42,15 @@ def test_tools_are_listed_with_what_they_lack(home: Path, capsys: pytest.Capture
     assert "structure" in listed["relax"]["arguments"]["properties"]
 
 
-@pytest.mark.parametrize("words", [["structure=MgO.cif"], ["--args", '{"structure": "MgO.cif"}'], ["--args", "@args.json"], ["--args", "@-"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["structure=MgO.cif"],
+        ["--args", '{"structure": "MgO.cif"}'],
+        ["--args", "@args.json"],
+        ["--args", "@-"],
+    ],
+)
 def test_a_tool_runs_on_a_file_however_its_arguments_are_given(
     rocksalt_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
@@ -55,7 +63,9 @@ def test_a_tool_runs_on_a_file_however_its_arguments_are_given(
     assert 0 < record.quantities["price"].value < 100
 
 
-def test_the_table_shows_facts_method_and_record(rocksalt_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_facts_method_and_record(
+    rocksalt_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert rocksalt_file.is_file()
     assert main(["tool", "symmetry", "structure=MgO.cif", "--json"]) == 0
     record = Record.model_validate_json(capsys.readouterr().out)
@@ -83,9 +93,13 @@ def test_a_quantity_is_shown_with_its_sigma(rocksalt_file: Path, capsys: pytest.
     assert "GPa" in shown
 
 
-def test_a_tool_that_fails_exits_with_1_and_its_reason(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tool_that_fails_exits_with_1_and_its_reason(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     crystal = Crystal(
-        lattice=((3.0, 0.0, 0.0), (0.0, 3.0, 0.0), (0.0, 0.0, 3.0)), species=("Xe",), positions=((0.0, 0.0, 0.0),)
+        lattice=((3.0, 0.0, 0.0), (0.0, 3.0, 0.0), (0.0, 0.0, 3.0)),
+        species=("Xe",),
+        positions=((0.0, 0.0, 0.0),),
     )
     (home / "Xe.cif").write_text(crystal.to_cif())
     assert main(["tool", "known_crystal", "structure=Xe.cif"]) == 1
@@ -139,7 +153,9 @@ def test_a_tool_explains_its_arguments(home: Path, capsys: pytest.CaptureFixture
     assert "Usage" in capsys.readouterr().out
 
 
-def test_a_candidate_of_a_run_can_be_given_by_id(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_candidate_of_a_run_can_be_given_by_id(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["show", run_folder.name, "1", "--json"]) == 0
     candidate = json.loads(capsys.readouterr().out)["id"]
     assert main(["tool", "element_price", f"structure={candidate}", "--run", run_folder.name, "--json"]) == 0

@@ -22,7 +22,15 @@ def test_a_sound_installation_can_run(home: Path, capsys: pytest.CaptureFixture[
     assert home.is_dir()
     assert main(["doctor"]) == 0
     shown = capsys.readouterr().out
-    for expected in ("Python", "torch", "CHGNet", "weights", "OPENAI_API_KEY", "runs folder", "The main job can run."):
+    for expected in (
+        "Python",
+        "torch",
+        "CHGNet",
+        "weights",
+        "OPENAI_API_KEY",
+        "runs folder",
+        "The main job can run.",
+    ):
         assert expected in shown
 
 

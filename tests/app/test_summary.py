@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from matsmith.app.console import make_console
-from matsmith.app.summary import summary_view
+from matsmith.app.summary import print_summary
 from matsmith.core.run import StopReason
 
 MakeRun = Callable[..., Path]
@@ -17,7 +17,7 @@ def shown(folder: Path, *, width: int = 140) -> str:
     stream = io.StringIO()
     console = make_console(file=stream)
     console.width = width
-    console.print(summary_view(folder, report=folder / "report.html"))
+    print_summary(console, folder, report=folder / "report.html")
     return stream.getvalue()
 
 
@@ -38,7 +38,14 @@ def test_a_crystal_that_is_not_written_is_not_promised(run_folder: Path) -> None
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_it_fits_the_terminal(run_folder: Path, width: int) -> None:
-    assert max(len(line) for line in shown(run_folder, width=width).splitlines()) <= width
+    lines = shown(run_folder, width=width).splitlines()
+    assert max(len(line) for line in lines if str(run_folder.parent.name) not in line) <= width
+
+
+def test_paths_are_short_and_whole(run_folder: Path) -> None:
+    text = shown(run_folder, width=40)
+    assert f"{run_folder.parent.name}/{run_folder.name}/report.html" in text
+    assert str(run_folder.parent.parent) not in text
 
 
 def test_an_unmet_run_is_not_marked_as_met(home: Path, make_run: MakeRun) -> None:

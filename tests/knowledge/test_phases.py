@@ -86,9 +86,9 @@ def test_a_truncated_and_a_missing_file_are_refused(made: Path) -> None:
 
 def test_what_ships_is_fast_and_knows_its_method() -> None:
     phases._load.cache_clear()  # pyright: ignore[reportPrivateUsage]
-    start = time.perf_counter()
+    start = time.process_time()
     method = phases.shipped_method()
-    assert time.perf_counter() - start < 0.6
+    assert time.process_time() - start < 0.3
     assert method["potential"] == "chgnet"
     assert len(method["weights_hash"]) == 64
     assert method["n_elements"] >= 85

@@ -113,7 +113,9 @@ class RunContext:
         if kept is not None:
             return question.answer_type().model_validate_json(kept)
         answer = self.reasoner.decide(question)
-        self.ledger.append("answer", name, answer)
+        self.ledger.append_many(
+            [("answer", name, answer), ("usage", self.reasoner.name, self.reasoner.usage)]
+        )
         for warning in answer.warnings:
             self.tell(EventKind.WARNING, text=warning)
         return answer

@@ -52,9 +52,11 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
     started = time.monotonic()
     fresh = _draw(context, wanted=wanted, plan=plan, round_number=round_number)
     context.pace.learn("generate", seconds=time.monotonic() - started, count=len(fresh))
-    context.ledger.append_many(("candidate", candidate.id, candidate) for candidate in fresh)
     ids = [candidate.id for candidate in fresh]
-    context.ledger.append("proposed", key, json.dumps(ids))
+    # One transaction: candidates without their round would count as seen after a kill and never be looked at.
+    context.ledger.append_many(
+        [*(("candidate", candidate.id, candidate) for candidate in fresh), ("proposed", key, json.dumps(ids))]
+    )
     context.tell(
         EventKind.PROGRESS, round_number=round_number, stage="generate", done=len(ids), total=len(ids)
     )

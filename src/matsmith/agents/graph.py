@@ -16,6 +16,7 @@ from matsmith.agents.literature import gather_evidence
 from matsmith.agents.report import write_report
 from matsmith.agents.routing import RunState, after_criticism
 from matsmith.agents.simulator import simulate
+from matsmith.core.errors import BudgetExceeded
 from matsmith.core.run import EventKind, Stop
 
 if TYPE_CHECKING:
@@ -47,16 +48,26 @@ def build_graph(context: RunContext, *, checkpointer: BaseCheckpointSaver[Any]) 
         return {}
 
     def generate(state: RunState) -> dict[str, Any]:
-        return {"candidates": propose(context, round_number=state["round"])}
+        try:
+            return {"candidates": propose(context, round_number=state["round"])}
+        except BudgetExceeded as error:
+            context.tell(EventKind.WARNING, round_number=state["round"], text=str(error))
+            return {"candidates": [], "out_of_budget": True}
 
     def measure(state: RunState) -> dict[str, Any]:
         candidates = [context.candidate(candidate) for candidate in state["candidates"]]
-        out_of_budget = simulate(context, candidates, round_number=state["round"])
-        return {"out_of_budget": out_of_budget}
+        if state["out_of_budget"]:
+            return {}
+        return {"out_of_budget": simulate(context, candidates, round_number=state["round"])}
 
     def criticise(state: RunState) -> dict[str, Any]:
-        summarise(context, round_number=state["round"])
-        stop = stop_for(context, round_number=state["round"], out_of_budget=state["out_of_budget"])
+        out_of_budget = state["out_of_budget"]
+        try:
+            summarise(context, round_number=state["round"])
+        except BudgetExceeded as error:
+            context.tell(EventKind.WARNING, round_number=state["round"], text=str(error))
+            out_of_budget = True
+        stop = stop_for(context, round_number=state["round"], out_of_budget=out_of_budget)
         if stop is not None:
             _write_stop(context, stop)
         return {"stop": stop.reason.value if stop else "", "round": state["round"] + 1, "candidates": []}

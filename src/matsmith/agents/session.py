@@ -20,7 +20,7 @@ from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import Plan
 from matsmith.agents.planner import PlanCheck, make_plan
 from matsmith.agents.reasoners.budget import ModelBudget
-from matsmith.agents.reasoners.interface import Reasoner
+from matsmith.agents.reasoners.interface import Reasoner, Usage
 from matsmith.agents.runs import CHECKPOINT, LEDGER, locked, new_folder, remember
 from matsmith.core.errors import ImpossibleObjective, LedgerError, SettingsError
 from matsmith.core.ledger import Ledger
@@ -30,6 +30,7 @@ from matsmith.core.spec import Budget
 from matsmith.tools.runner import ToolRunner, local_executor
 
 REPORT = "report.html"
+ROLES = ("planner", "literature", "generator", "simulator", "critic")
 Listener = Callable[[Event], None]
 
 
@@ -42,8 +43,13 @@ class RunResult:
     report: Path
 
 
-def make_reasoner(name: str, *, settings: Settings, budget: Budget | None = None) -> Reasoner:
-    """The reasoner of this name. Raises `SettingsError` for an unknown one or one that lacks its key."""
+def make_reasoner(
+    name: str, *, settings: Settings, budget: Budget | None = None, spent: Usage | None = None
+) -> Reasoner:
+    """The reasoner of this name; `spent` is what earlier sessions of the run had used of the budget.
+
+    Raises `SettingsError` for an unknown name, or for one that lacks its key or server.
+    """
     if name == "rules":
         from matsmith.agents.reasoners.rules import RulesReasoner
 
@@ -53,7 +59,7 @@ def make_reasoner(name: str, *, settings: Settings, budget: Budget | None = None
 
         limits = budget or Budget()
         return from_settings(
-            settings, budget=ModelBudget(calls=limits.model_calls, tokens=limits.model_tokens)
+            settings, budget=ModelBudget(calls=limits.model_calls, tokens=limits.model_tokens, spent=spent)
         )
     raise SettingsError(f"There is no reasoner {name!r}.", hint="Choose rules or openai.")
 
@@ -170,9 +176,10 @@ def _go_on(
     """Run the graph from its last checkpoint, or from the start."""
     plan = Plan.model_validate_json(next(ledger.entries("plan")).body)
     spent = _time_spent(ledger)
-    ledger.append(
-        "session", str(sum(1 for _ in ledger.entries("session"))), json.dumps({"spent_before_s": spent})
+    reasoner = make_reasoner(
+        header.reasoner, settings=settings, budget=plan.spec.budget, spent=_model_usage(ledger)
     )
+    _write_session(ledger, reasoner=reasoner, spent_before_s=spent)
     executor = local_executor(log=folder / "worker.log", settings=settings)
     runner = ToolRunner(ledger, settings=settings, executor=executor, seed=header.seed)
     context = RunContext(
@@ -180,7 +187,7 @@ def _go_on(
         ledger=ledger,
         settings=settings,
         runner=runner,
-        reasoner=make_reasoner(header.reasoner, settings=settings, budget=plan.spec.budget),
+        reasoner=reasoner,
         seed=header.seed,
         spent_before_s=spent,
         listener=listener,
@@ -232,6 +239,33 @@ def _run_graph(context: RunContext) -> None:
         ) from error
     finally:
         connection.close()
+
+
+def _write_session(ledger: Ledger, *, reasoner: Reasoner, spent_before_s: float) -> None:
+    """Note when a process began to work on the run, who reasons, and by which prompts."""
+    prompts: dict[str, str] = {}
+    if reasoner.name != "rules":
+        from matsmith.prompts.loader import load_prompt
+
+        prompts = {role: load_prompt(role).sha256 for role in ROLES}
+    note = {
+        "spent_before_s": spent_before_s,
+        "reasoner": reasoner.name,
+        "version": __version__,
+        "prompts": prompts,
+    }
+    ledger.append("session", str(sum(1 for _ in ledger.entries("session"))), json.dumps(note))
+
+
+def _model_usage(ledger: Ledger) -> Usage:
+    """What earlier sessions have asked of the language model: each session counts from zero, so its last entry is its sum."""
+    total, last = Usage(), Usage()
+    for entry in ledger.entries():
+        if entry.kind == "session":
+            total, last = total + last, Usage()
+        elif entry.kind == "usage":
+            last = Usage.model_validate_json(entry.body)
+    return total + last
 
 
 def _time_spent(ledger: Ledger) -> float:

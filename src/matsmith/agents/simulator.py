@@ -1,8 +1,8 @@
 """Simulator: takes candidates through cheap tools first and dear ones for those that are left, and has them judged.
 
-Stages: look up (known materials: what was measured may settle every target) -> screen (static energies) -> relax ->
-facts, stability and tables -> the dear tools, for those that no cheap tool has settled. Every number stands in a record; a
-stage that runs out of time leaves what is finished.
+Stages: look up (known materials: what was measured may settle every target, and when that is enough nothing is computed)
+-> screen (static energies) -> relax -> facts, stability and tables -> the dear tools, for those that no cheap tool has
+settled. Every number stands in a record; a stage that runs out of time leaves what is finished.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from matsmith.agents.context import RunContext
+from matsmith.agents.critic import enough
 from matsmith.agents.decisions import SimulationQuestion
 from matsmith.agents.scoring import promise, score
 from matsmith.core.candidate import Candidate, Novelty, NoveltyLabel
@@ -93,6 +94,9 @@ def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_numb
             [work for work in works if work.candidate.lineage.strategy == KNOWN],
             round_number=round_number,
         )
+        _write(context, works, round_number=round_number)
+        if enough(context):
+            return False
         open_works = [work for work in works if work.alive and not work.settled]
         _screen(context, open_works, round_number=round_number)
         plan = context.decide(

@@ -22,7 +22,10 @@ def _show_version(wanted: bool) -> None:
 
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", "-V", help="Show the version and exit.", callback=_show_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version", "-V", help="Show the version and exit.", callback=_show_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     del version
@@ -49,7 +52,9 @@ def make_app() -> typer.Typer:
     app.command(short_help="Check that nothing in a run was changed.")(verify)
     app.command(short_help="Run one tool.", context_settings={"help_option_names": []})(tool)
     app.command(short_help="List the tools, their cost and what they lack.")(tools)
-    data = typer.Typer(help="List and fetch the tables of known values.", no_args_is_help=True, rich_markup_mode=None)
+    data = typer.Typer(
+        help="List and fetch the tables of known values.", no_args_is_help=True, rich_markup_mode=None
+    )
     data.command("get")(get)
     data.command("list")(list_tables)
     app.add_typer(data, name="data")

@@ -18,7 +18,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
 
 @guarded
 def get(
-    tables: Annotated[list[str] | None, typer.Argument(help="names from `matsmith data list`; all that matsmith uses when left out", show_default=False)] = None,
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="names from `matsmith data list`; all that matsmith uses when left out", show_default=False
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="fetch again what is here already")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -40,7 +45,12 @@ def get(
         from rich.progress import Progress as Bars
 
         with Bars(
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=console,
+            transient=True,
         ) as bars:
             fetched = get_data(settings.data_dir, names=tables or None, progress=_on_bars(bars), force=force)
     else:
@@ -50,7 +60,9 @@ def get(
         return 0
     for each in fetched:
         dropped = f", {each.dropped} unusable rows left out" if each.dropped else ""
-        console.print(f"{each.table}: {f'{each.rows:,} rows fetched{dropped}' if each.new else 'already here'}")
+        console.print(
+            f"{each.table}: {f'{each.rows:,} rows fetched{dropped}' if each.new else 'already here'}"
+        )
     console.print(f"Tables lie in {settings.data_dir}")
     return 0
 
@@ -72,7 +84,13 @@ def _on_bars(bars: object) -> Callable[[Progress], None]:
 
 
 def _fetched_json(each: Fetched) -> dict[str, object]:
-    return {"table": each.table, "path": str(each.path), "rows": each.rows, "dropped": each.dropped, "new": each.new}
+    return {
+        "table": each.table,
+        "path": str(each.path),
+        "rows": each.rows,
+        "dropped": each.dropped,
+        "new": each.new,
+    }
 
 
 @guarded
@@ -114,10 +132,24 @@ def list_tables(as_json: AsJson = False) -> int:
 
     table = plain_table("Table", "Here", "Holds", "From")
     for row in rows:
-        here = Text("yes", style="met") if row["here"] else Text("no" if row["download"] else "no, by hand only", style="unknown")
+        here = (
+            Text("yes", style="met")
+            if row["here"]
+            else Text("no" if row["download"] else "no, by hand only", style="unknown")
+        )
         origin = f"{row['title']} ({row['date']})" if row["title"] else "not used yet"
-        table.add_row(Text(str(row["table"]), style="label"), here, Text(str(row["holds"]).replace("_", " ")), Text(origin, style="quiet"))
+        table.add_row(
+            Text(str(row["table"]), style="label"),
+            here,
+            Text(str(row["holds"]).replace("_", " ")),
+            Text(origin, style="quiet"),
+        )
     console = make_console()
     console.print(table)
-    console.print(Text(f"\nTables lie in {settings.data_dir}; `matsmith data get` fetches those that are missing.", style="quiet"))
+    console.print(
+        Text(
+            f"\nTables lie in {settings.data_dir}; `matsmith data get` fetches those that are missing.",
+            style="quiet",
+        )
+    )
     return 0

@@ -38,14 +38,27 @@ class ReasonerName(StrEnum):
 
 
 Objective = Annotated[str | None, typer.Argument(help="what you want, in plain language", show_default=False)]
-Budget = Annotated[str | None, typer.Option(metavar="TIME", help="wall time: 90s, 10m, 1h30m or seconds", show_default=False)]
-Count = Annotated[int | None, typer.Option(metavar="N", min=1, max=1000, help="how many candidates to find", show_default=False)]
-Reasoner = Annotated[ReasonerName | None, typer.Option(help="built-in rules, or a language model", show_default=False)]
+Budget = Annotated[
+    str | None, typer.Option(metavar="TIME", help="wall time: 90s, 10m, 1h30m or seconds", show_default=False)
+]
+Count = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=1000, help="how many candidates to find", show_default=False),
+]
+Reasoner = Annotated[
+    ReasonerName | None, typer.Option(help="built-in rules, or a language model", show_default=False)
+]
 NewOnly = Annotated[bool, typer.Option("--new-only", help="only materials that stand in no named list")]
 AcceptKnown = Annotated[
-    bool, typer.Option("--accept-known", help="known materials count: end as soon as enough answers are found")
+    bool,
+    typer.Option("--accept-known", help="known materials count: end as soon as enough answers are found"),
 ]
-SpecFile = Annotated[Path | None, typer.Option("--spec", metavar="FILE", help="a plan from `matsmith plan --json`, edited or not", show_default=False)]
+SpecFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--spec", metavar="FILE", help="a plan from `matsmith plan --json`, edited or not", show_default=False
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable: one event a line on standard output")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="show every candidate that is judged")]
 
@@ -58,7 +71,9 @@ def design(
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="same seed, same result")] = 0,
     reasoner: Reasoner = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="start without asking")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder of the run", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="folder of the run", show_default=False)
+    ] = None,
     spec: SpecFile = None,
     new_only: NewOnly = False,
     accept_known: AcceptKnown = False,
@@ -94,7 +109,9 @@ def design(
     console = make_console(stderr=as_json)
     if not check.runnable:
         _show_plan(check, console)
-        raise ImpossibleObjective(check.refusal or "The objective is impossible.", hint="Nothing was spent. Change the objective.")
+        raise ImpossibleObjective(
+            check.refusal or "The objective is impossible.", hint="Nothing was spent. Change the objective."
+        )
     if not yes and not _approved(check, console):
         return FAILURE
     from matsmith.agents.session import design as run_design
@@ -124,7 +141,9 @@ def plan(
     new_only: NewOnly = False,
     accept_known: AcceptKnown = False,
     spec: SpecFile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="the plan as JSON; `matsmith design --spec` takes it")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="the plan as JSON; `matsmith design --spec` takes it")
+    ] = False,
 ) -> int:
     r"""Show what is understood of an objective, and what is not; nothing is spent.
 
@@ -154,13 +173,17 @@ def plan(
     else:
         _show_plan(check, make_console())
     if not check.runnable:
-        raise ImpossibleObjective(check.refusal or "The objective is impossible.", hint="Change the objective.")
+        raise ImpossibleObjective(
+            check.refusal or "The objective is impossible.", hint="Change the objective."
+        )
     return 0
 
 
 @guarded
 def resume(
-    run: Annotated[str, typer.Argument(help="name or folder of a run; `matsmith runs` lists them", show_default=False)],
+    run: Annotated[
+        str, typer.Argument(help="name or folder of a run; `matsmith runs` lists them", show_default=False)
+    ],
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
@@ -226,7 +249,11 @@ def _checked(
         from matsmith.agents.planner import PlanCheck
 
         spec = _with_options(
-            read_spec(spec_file), budget_s=budget_s, candidates=candidates, new_only=new_only, accept_known=accept_known
+            read_spec(spec_file),
+            budget_s=budget_s,
+            candidates=candidates,
+            new_only=new_only,
+            accept_known=accept_known,
         )
         return PlanCheck.from_spec(spec, settings=settings)
     from matsmith.agents.session import plan_objective
@@ -255,9 +282,13 @@ def read_spec(path: Path) -> DesignSpec:
             raise SpecError(f"{path} is too large for a plan.")
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"The plan {path} cannot be read: {error.strerror}.", hint="Check the path.") from error
+        raise UsageError(
+            f"The plan {path} cannot be read: {error.strerror}.", hint="Check the path."
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise SpecError(f"{path} is no JSON: {error}.", hint="Make one with `matsmith plan OBJECTIVE --json`.") from error
+        raise SpecError(
+            f"{path} is no JSON: {error}.", hint="Make one with `matsmith plan OBJECTIVE --json`."
+        ) from error
     inner = data.get("spec", data) if isinstance(data, dict) else data  # pyright: ignore[reportUnknownVariableType]
     try:
         return DesignSpec.model_validate(inner)
@@ -316,7 +347,11 @@ def _progress(console: Console, *, as_json: bool, verbose: bool) -> Progress:
 
     if as_json:
         return JsonProgress(sys.stdout)
-    return LiveProgress(console, verbose=verbose) if console.is_terminal else LineProgress(console, verbose=verbose)
+    return (
+        LiveProgress(console, verbose=verbose)
+        if console.is_terminal
+        else LineProgress(console, verbose=verbose)
+    )
 
 
 def _follow(
@@ -327,7 +362,7 @@ def _follow(
     folder: Path | None = None,
 ) -> int:
     """Work, show and end: the exit status is the run's, or 5 when it can be resumed."""
-    from matsmith.app.summary import summary_view
+    from matsmith.app.summary import print_summary
 
     try:
         with stoppable(), progress:
@@ -339,7 +374,7 @@ def _follow(
         if where and error.retryable and "resume" not in error.hint:
             error.hint = f"{error.hint} Go on with: matsmith resume {shlex.quote(where)}".strip()
         raise
-    console.print(summary_view(result.folder, report=result.report))
+    print_summary(console, result.folder, report=result.report)
     return result.stop.reason.exit_code
 
 
@@ -351,7 +386,8 @@ def _interrupted(folder: str, stop: BaseException) -> int:
         from matsmith.app.guard import leave_quietly
 
         leave_quietly()
-    complain("Interrupted; nothing that was finished is lost.", hint=f"Resume with: matsmith resume {shlex.quote(folder)}")
+    complain(
+        "Interrupted; nothing that was finished is lost.",
+        hint=f"Resume with: matsmith resume {shlex.quote(folder)}",
+    )
     return _INTERRUPTED
-
-

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matsmith.agents.runs import RunInfo
     from matsmith.app.verification import RunCheck
 
+_WIDTH_WITH_OBJECTIVE = 110
 Run = Annotated[str, typer.Argument(help="name or folder of a run", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
 
@@ -35,21 +36,26 @@ def runs(as_json: AsJson = False) -> int:
         return 0
     console = make_console()
     if not found:
-        console.print(f'No runs in {settings.runs_dir}. Start one with: matsmith design "a stable oxide above 150 GPa"')
+        console.print(
+            f'No runs in {settings.runs_dir}. Start one with: matsmith design "a stable oxide above 150 GPa"'
+        )
         return 0
     from rich.text import Text
 
     from matsmith.agents.report.markup import visible
     from matsmith.app.console import plain_table
 
-    table = plain_table("Run", "Started", "State", "Met", "Objective", right=frozenset({"Met"}))
+    # A run's name begins with its objective's words: where there is little room they are enough.
+    wide = console.width >= _WIDTH_WITH_OBJECTIVE
+    columns = ("Run", "Started", "State", "Met", *(["Objective"] if wide else []))
+    table = plain_table(*columns, right=frozenset({"Met"}))
     for info in found:
         table.add_row(
             Text(visible(info.name), style="label"),
             Text(info.started_at.astimezone().strftime("%Y-%m-%d %H:%M"), style="quiet"),
             Text(str(info.state), style={"met": "met", "interrupted": "unknown"}.get(str(info.state), "")),
             str(info.met),
-            Text(visible(" ".join(info.objective.split()), limit=200)),
+            *([Text(visible(" ".join(info.objective.split()), limit=200))] if wide else []),
         )
     console.print(table)
     return 0
@@ -140,5 +146,8 @@ def _print_check(check: RunCheck) -> None:
         console.print(Text.assemble(("✓ ", "met"), ("Nothing was changed.", "label")))
     crystals = f", {check.crystals} crystal files" if check.crystals else ""
     console.print(
-        Text(f"  {check.entries} entries, {check.records} records{crystals}; the chain ends with {check.head[:16]}", style="quiet")
+        Text(
+            f"  {check.entries} entries, {check.records} records{crystals}; the chain ends with {check.head[:16]}",
+            style="quiet",
+        )
     )

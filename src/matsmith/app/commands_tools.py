@@ -46,20 +46,42 @@ def tools(as_json: AsJson = False) -> int:
 @guarded
 def tool(
     ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="name of a tool; `matsmith tools` lists them", show_default=False)] = None,
-    values: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="arguments, one by one", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="name of a tool; `matsmith tools` lists them", show_default=False)
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="arguments, one by one", show_default=False),
+    ] = None,
     args: Annotated[
-        str | None, typer.Option("--args", metavar="JSON", help="arguments as JSON, or @FILE, or @- for standard input", show_default=False)
+        str | None,
+        typer.Option(
+            "--args",
+            metavar="JSON",
+            help="arguments as JSON, or @FILE, or @- for standard input",
+            show_default=False,
+        ),
     ] = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="take ids from this run, and write the record into it", show_default=False)
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="take ids from this run, and write the record into it",
+            show_default=False,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="for tools that draw at random")] = 0,
     cif: Annotated[
-        Path | None, typer.Option("--cif", metavar="FILE", help="write the structure that the tool returns", show_default=False)
+        Path | None,
+        typer.Option(
+            "--cif", metavar="FILE", help="write the structure that the tool returns", show_default=False
+        ),
     ] = None,
     as_json: AsJson = False,
-    wants_help: Annotated[bool, typer.Option("--help", help="show this message, or a tool's arguments, and exit")] = False,
+    wants_help: Annotated[
+        bool, typer.Option("--help", help="show this message, or a tool's arguments, and exit")
+    ] = False,
 ) -> int:
     r"""Run one tool. What it returns is a record, whose id other tools take.
 
@@ -137,9 +159,13 @@ def read_arguments(text: str | None) -> dict[str, Any]:
     try:
         found = json.loads(source)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"--args is no JSON: {error}.", hint="""Quote it like --args '{"structure": "MgO.cif"}'.""") from error
+        raise UsageError(
+            f"--args is no JSON: {error}.", hint="""Quote it like --args '{"structure": "MgO.cif"}'."""
+        ) from error
     if not isinstance(found, dict):
-        raise UsageError("--args must be a JSON object.", hint="""Write it like --args '{"structure": "MgO.cif"}'.""")
+        raise UsageError(
+            "--args must be a JSON object.", hint="""Write it like --args '{"structure": "MgO.cif"}'."""
+        )
     return cast("dict[str, Any]", found)
 
 
@@ -149,7 +175,9 @@ def _small_file(path: Path) -> str:
             raise UsageError(f"{path} is too large for arguments.")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The arguments in {path} cannot be read: {error}.", hint="Check the path.") from error
+        raise UsageError(
+            f"The arguments in {path} cannot be read: {error}.", hint="Check the path."
+        ) from error
 
 
 def _parsed(values: list[str]) -> dict[str, Any]:
@@ -160,20 +188,28 @@ def _parsed(values: list[str]) -> dict[str, Any]:
     for word in values:
         key, sign, value = word.partition("=")
         if not (key and sign):
-            raise UsageError(f"{word!r} is no KEY=VALUE.", hint="Write arguments like structure=MgO.cif max_steps=100.")
+            raise UsageError(
+                f"{word!r} is no KEY=VALUE.", hint="Write arguments like structure=MgO.cif max_steps=100."
+            )
         try:
             parsed = json.loads(value)
         except (ValueError, RecursionError):
             parsed = value
         # An id such as 12345678 or 1e12 is text, although it reads as a number.
-        found[key] = value if isinstance(parsed, int | float) and not isinstance(parsed, bool) and key in _TEXT else parsed
+        found[key] = (
+            value
+            if isinstance(parsed, int | float) and not isinstance(parsed, bool) and key in _TEXT
+            else parsed
+        )
     return found
 
 
 _TEXT = frozenset({"structure", "relaxed", "record"})
 
 
-def _run(declared: Tool, arguments: dict[str, Any], *, settings: Settings, run: str | None, seed: int) -> Record:
+def _run(
+    declared: Tool, arguments: dict[str, Any], *, settings: Settings, run: str | None, seed: int
+) -> Record:
     from matsmith.core.ledger import Ledger
     from matsmith.tools.runner import ToolRunner, local_executor
 

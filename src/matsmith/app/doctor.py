@@ -66,7 +66,12 @@ def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
     try:
         settings = load_settings()
     except MatsmithError as error:
-        return [*findings, Finding(section="Settings", name="settings", state=State.BAD, detail=error.message, mend=error.hint)]
+        return [
+            *findings,
+            Finding(
+                section="Settings", name="settings", state=State.BAD, detail=error.message, mend=error.hint
+            ),
+        ]
     environment = os.environ if environment is None else environment
     return [
         *findings,
@@ -81,7 +86,12 @@ def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
 def _program() -> Iterator[Finding]:
     from matsmith import __version__
 
-    yield Finding(section="Program", name="matsmith", state=State.GOOD, detail=f"{__version__} in {Path(__file__).parents[1]}")
+    yield Finding(
+        section="Program",
+        name="matsmith",
+        state=State.GOOD,
+        detail=f"{__version__} in {Path(__file__).parents[1]}",
+    )
     fits = sys.version_info >= _OLDEST_PYTHON
     yield Finding(
         section="Program",
@@ -95,7 +105,12 @@ def _program() -> Iterator[Finding]:
 def _device() -> Iterator[Finding]:
     section = "Device"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Finding(section=section, name="processor", state=State.GOOD, detail=f"{cores} cores for this process, {os.cpu_count()} in the machine")
+    yield Finding(
+        section=section,
+        name="processor",
+        state=State.GOOD,
+        detail=f"{cores} cores for this process, {os.cpu_count()} in the machine",
+    )
     memory = _memory_bytes()
     if memory is not None:
         little = memory < _LITTLE_MEMORY_BYTES
@@ -109,16 +124,34 @@ def _device() -> Iterator[Finding]:
     try:
         import torch
     except (ImportError, OSError) as error:
-        yield Finding(section=section, name="torch", state=State.BAD, detail=f"cannot be imported: {error}", mend="Reinstall torch.")
+        yield Finding(
+            section=section,
+            name="torch",
+            state=State.BAD,
+            detail=f"cannot be imported: {error}",
+            mend="Reinstall torch.",
+        )
         return
-    yield Finding(section=section, name="threads", state=State.GOOD, detail=f"torch uses {torch.get_num_threads()}")
+    yield Finding(
+        section=section, name="threads", state=State.GOOD, detail=f"torch uses {torch.get_num_threads()}"
+    )
     if torch.cuda.is_available():
         names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
         yield Finding(section=section, name="accelerator", state=State.GOOD, detail=f"CUDA: {names}")
     elif torch.backends.mps.is_available():
-        yield Finding(section=section, name="accelerator", state=State.ABSENT, detail="MPS found, not used: the potential runs on the processor")
+        yield Finding(
+            section=section,
+            name="accelerator",
+            state=State.ABSENT,
+            detail="MPS found, not used: the potential runs on the processor",
+        )
     else:
-        yield Finding(section=section, name="accelerator", state=State.ABSENT, detail="none found; the processor does the work")
+        yield Finding(
+            section=section,
+            name="accelerator",
+            state=State.ABSENT,
+            detail="none found; the processor does the work",
+        )
 
 
 def _memory_bytes() -> int | None:
@@ -134,10 +167,14 @@ def _potential() -> Iterator[Finding]:
 
         digest = weights_hash()
     except MatsmithError as error:
-        yield Finding(section="Models", name="potential", state=State.BAD, detail=error.message, mend=error.hint)
+        yield Finding(
+            section="Models", name="potential", state=State.BAD, detail=error.message, mend=error.hint
+        )
         return
     except ImportError as error:
-        yield Finding(section="Models", name="potential", state=State.BAD, detail=str(error), mend="Reinstall matsmith.")
+        yield Finding(
+            section="Models", name="potential", state=State.BAD, detail=str(error), mend="Reinstall matsmith."
+        )
         return
     yield Finding(section="Models", name=NAME, state=State.GOOD, detail=f"weights {digest[:16]}")
 
@@ -157,9 +194,18 @@ def _variables(settings: Settings, environment: Mapping[str, str]) -> Iterator[F
     section = "Settings"
     for name in ("reasoner", "model", "device", "threads", "data_dir", "cache_dir", "state_dir", "runs_dir"):
         value = getattr(settings, name)
-        shown = "all cores" if name == "threads" and value == 0 else "the server's choice" if value is None else str(value)
+        shown = (
+            "all cores"
+            if name == "threads" and value == 0
+            else "the server's choice"
+            if value is None
+            else str(value)
+        )
         yield Finding(section=section, name=name, state=State.GOOD, detail=shown)
-    known = {f"MATSMITH_{name}".upper() for name in type(settings).model_fields} | {"MATSMITH_DATA", "MATSMITH_DEBUG"}
+    known = {f"MATSMITH_{name}".upper() for name in type(settings).model_fields} | {
+        "MATSMITH_DATA",
+        "MATSMITH_DEBUG",
+    }
     for name in sorted(environment):
         if name.startswith("MATSMITH_") and name not in known:
             yield Finding(

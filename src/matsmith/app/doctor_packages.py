@@ -88,7 +88,9 @@ def _required(requirement: Requirement, pins: dict[str, str]) -> Finding:
     found = installed_version(requirement.name)
     line = f'pip install "{requirement.name}{requirement.specifier}"'
     if found is None:
-        return Finding(section="Packages", name=requirement.name, state=State.BAD, detail="is not installed", mend=line)
+        return Finding(
+            section="Packages", name=requirement.name, state=State.BAD, detail="is not installed", mend=line
+        )
     if not requirement.specifier.contains(found, prereleases=True):
         return Finding(
             section="Packages",
@@ -102,7 +104,9 @@ def _required(requirement: Requirement, pins: dict[str, str]) -> Finding:
         return Finding(section="Packages", name=requirement.name, state=State.GOOD, detail=found)
     # A build tag such as +cpu is no other version.
     if Version(found).public == Version(pinned).public:
-        return Finding(section="Packages", name=requirement.name, state=State.GOOD, detail=f"{found}, as tested")
+        return Finding(
+            section="Packages", name=requirement.name, state=State.GOOD, detail=f"{found}, as tested"
+        )
     return Finding(
         section="Packages",
         name=requirement.name,

@@ -6,7 +6,9 @@ import re
 
 from matsmith.core.errors import UsageError
 
-_PARTS = re.compile(r"(?:(?P<d>\d+(?:\.\d+)?)d)?(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?:in)?)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
+_PARTS = re.compile(
+    r"(?:(?P<d>\d+(?:\.\d+)?)d)?(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?:in)?)?(?:(?P<s>\d+(?:\.\d+)?)s?)?"
+)
 _SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 _LONGEST_S = 366 * 86_400.0
 
@@ -20,10 +22,15 @@ def parse_duration(text: str) -> float:
     plain = re.sub(r"\s+", "", text).lower()
     match = _PARTS.fullmatch(plain)
     if not plain or match is None:
-        raise UsageError(f"{text!r} is no length of time.", hint="Write it like 90s, 10m, 1h30m or 600 (seconds).")
+        raise UsageError(
+            f"{text!r} is no length of time.", hint="Write it like 90s, 10m, 1h30m or 600 (seconds)."
+        )
     seconds = sum(float(value) * _SECONDS[unit] for unit, value in match.groupdict().items() if value)
     if not 0 < seconds <= _LONGEST_S:
-        raise UsageError(f"A budget of {text!r} is not between a moment and a year.", hint="Write it like 90s, 10m or 1h30m.")
+        raise UsageError(
+            f"A budget of {text!r} is not between a moment and a year.",
+            hint="Write it like 90s, 10m or 1h30m.",
+        )
     return seconds
 
 

@@ -25,9 +25,7 @@ from matsmith.core.errors import MatsmithError
 
 FAILURE, USAGE = 1, 2
 _P = ParamSpec("_P")
-_FATAL_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
+_FATAL_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def guarded(command: Callable[_P, int | None]) -> Callable[_P, None]:
@@ -57,13 +55,18 @@ def _status(call: Callable[[], int | None]) -> int:
         complain("Stopped.")
         return FAILURE
     except MemoryError:
-        complain("The memory ran out.", hint="Ask for fewer candidates or smaller cells, or close other programs.")
+        complain(
+            "The memory ran out.", hint="Ask for fewer candidates or smaller cells, or close other programs."
+        )
         return FAILURE
     except typer.Exit as ending:
         return ending.exit_code
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        complain(f"The system refused{where}: {error.strerror or error}.", hint="Check the path, its permissions and the disk.")
+        complain(
+            f"The system refused{where}: {error.strerror or error}.",
+            hint="Check the path, its permissions and the disk.",
+        )
         return FAILURE
     except Exception as error:  # noqa: BLE001 - the last line of defence: said, kept in a file, and a failure
         _report_defect(error)
@@ -104,7 +107,9 @@ def _report_defect(error: BaseException) -> None:
             (folder / name).write_text(details, encoding="utf-8")
         except OSError:
             continue
-        complain(summary, hint=f"Please report it with {folder / name}; MATSMITH_DEBUG=1 shows the details here.")
+        complain(
+            summary, hint=f"Please report it with {folder / name}; MATSMITH_DEBUG=1 shows the details here."
+        )
         return
     complain(summary, hint="Please report it with what MATSMITH_DEBUG=1 shows.")
 

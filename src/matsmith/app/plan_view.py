@@ -46,7 +46,8 @@ def plan_view(check: PlanCheck) -> RenderableType:
         for entry in plan.understood:
             understood.add_row(_text(entry.words), _text(entry.meaning))
         parts += [understood, Text()]
-    parts += [_spec_table(check), Text()]
+    parts.append(_spec_table(check))
+    before = len(parts)
     if plan.not_understood:
         quoted = ", ".join(f"“{word}”" for word in plan.not_understood)
         parts.append(_note("Not understood", f"{quoted} (changed nothing)", style="unknown"))
@@ -58,6 +59,8 @@ def plan_view(check: PlanCheck) -> RenderableType:
         parts.append(_note("Warning", warning, style="unknown"))
     for problem in check.contradictions:
         parts.append(_note("Impossible", problem, style="not_met"))
+    if len(parts) > before:
+        parts.insert(before, Text())
     return Padding(Group(*parts), (0, 0, 0, 1), expand=False)
 
 
@@ -65,7 +68,9 @@ def _spec_table(check: PlanCheck) -> RenderableType:
     spec = check.spec
     table = plain_table("Wanted", "", show_header=False)
     for index, target in enumerate(spec.targets):
-        table.add_row(_text("Target" if target.hard else "Wish", style="label"), _target_line(check, index, target))
+        table.add_row(
+            _text("Target" if target.hard else "Wish", style="label"), _target_line(check, index, target)
+        )
     for label, value in [*_chemistry_lines(spec.chemistry), *_other_lines(spec)]:
         table.add_row(_text(label, style="label"), _text(value))
     return table
@@ -94,7 +99,11 @@ def _chemistry_lines(chemistry: Chemistry) -> list[tuple[str, str]]:
     if (chemistry.elements_min, chemistry.elements_max) != (1, 5):
         low, high = chemistry.elements_min, chemistry.elements_max
         lines.append(("Elements", str(low) if low == high else f"{low} to {high}"))
-    flags = [("charge-balanced", chemistry.charge_neutral), ("earth-abundant", chemistry.earth_abundant), ("non-toxic", chemistry.non_toxic)]
+    flags = [
+        ("charge-balanced", chemistry.charge_neutral),
+        ("earth-abundant", chemistry.earth_abundant),
+        ("non-toxic", chemistry.non_toxic),
+    ]
     lines.append(("Elements are", ", ".join(word for word, wanted in flags if wanted)))
     return [(label, value) for label, value in lines if value]
 
@@ -114,13 +123,22 @@ def _other_lines(spec: DesignSpec) -> list[tuple[str, str]]:
         "" if conditions.temperature_k is None else f"{conditions.temperature_k:g} K",
         "" if conditions.pressure_gpa is None else f"{conditions.pressure_gpa:g} GPa",
     ]
-    kind = "only new ones" if spec.new_only else "known ones count" if spec.accept_known else "new ones, beside what is known"
+    kind = (
+        "only new ones"
+        if spec.new_only
+        else "known ones count"
+        if spec.accept_known
+        else "new ones, beside what is known"
+    )
     count = f"{spec.candidates}, {kind}"
     lines = [
         ("Structure", ", ".join(part for part in shape if part)),
         ("Conditions", " and ".join(part for part in at if part)),
         ("Candidates", count),
-        ("Budget", f"{duration_text(spec.budget.wall_time_s)}, at most {spec.budget.evaluations:,} evaluations"),
+        (
+            "Budget",
+            f"{duration_text(spec.budget.wall_time_s)}, at most {spec.budget.evaluations:,} evaluations",
+        ),
     ]
     return [(label, value) for label, value in lines if value]
 

@@ -111,26 +111,32 @@ class LiveProgress:
         self._verbose = verbose
         self._told: set[str] = set()
         self._live = Live(
-            console=console, refresh_per_second=4, transient=True, get_renderable=self._panel, redirect_stdout=False
+            console=console,
+            refresh_per_second=4,
+            transient=True,
+            get_renderable=self._panel,
+            redirect_stdout=False,
         )
 
     def __call__(self, event: Event) -> None:
         """Take an event in; what should stay is printed above the panel."""
+        from rich.padding import Padding
+
         self.view.update(event)
-        line: Text | None = None
+        line: RenderableType | None = None
         if event.kind is EventKind.CANDIDATE and (found := self.view.last) is not None:
             if (found.meets or self._verbose) and found.id not in self._told:
                 self._told.add(found.id)
-                line = found_line(found)
+                line = found_row(found, width=self._console.width)
         elif event.kind is EventKind.ROUND_FINISHED:
             line = _styled(_round_words(event), "quiet")
         elif event.kind is EventKind.WARNING:
             line = _styled(f"! {self.view.warnings[-1]}", "unknown")
         if line is not None:
-            self._console.print(_styled(" ").append_text(line))
+            self._console.print(Padding(line, (0, 0, 0, 1), expand=False))
 
     def _panel(self) -> RenderableType:
-        return run_panel(self.view, now=time.monotonic())
+        return run_panel(self.view, now=time.monotonic(), width=self._console.width)
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -142,7 +148,7 @@ class LiveProgress:
         self._live.__exit__(kind, error, trace)
 
 
-def run_panel(view: RunView, *, now: float) -> RenderableType:
+def run_panel(view: RunView, *, now: float, width: int) -> RenderableType:
     """Return the panel: round and stage, what was found, the best so far, time. `now` is a `time.monotonic` time."""
     from rich.console import Group
     from rich.padding import Padding
@@ -166,7 +172,7 @@ def run_panel(view: RunView, *, now: float) -> RenderableType:
     table.add_row(_round_name(view.round).capitalize(), stage)
     table.add_row("Found", Text(_found_words(view)))
     if view.best is not None:
-        table.add_row("Best", found_line(view.best, mark=False))
+        table.add_row("Best", found_row(view.best, width=width - 16, mark=False))
     elapsed, left = view.elapsed_s(now), view.seconds_left(now)
     table.add_row("Time", Text(f"{clock(elapsed)}, {clock(left)} left"))
     return Padding(Group(Text(), table), (0, 0, 0, 1), expand=False)
@@ -178,18 +184,56 @@ def found_line(found: Found, *, mark: bool = True) -> Text:
 
     line = Text()
     if mark:
-        sign, style = _MARKS["met"] if found.meets else _MARKS["unknown"]
-        line.append(f"{sign} ", style=style)
+        line.append_text(_mark(found)).append(" ")
     line.append(found.formula, style="label")
     if found.novelty:
-        line.append(f"  {found.novelty}", style="known" if found.novelty == "known" else "quiet")
+        line.append(f"  {found.novelty}", style=_novelty_style(found))
+    for value in _values(found):
+        line.append("  ").append_text(value)
+    return line
+
+
+def found_row(found: Found, *, width: int, mark: bool = True) -> RenderableType:
+    """Return a candidate in columns; values that do not fit beside each other stand below each other."""
+    from rich.table import Table
+    from rich.text import Text
+
+    values = _values(found)
+    beside = Text("   ").join(values)
+    table = Table.grid(padding=(0, 1))
+    for least in (1, 10, 8) if mark else (10, 8):
+        table.add_column(min_width=least, no_wrap=True)
+    table.add_column(overflow="fold")
+    cells = [Text(found.formula, style="label"), Text(found.novelty, style=_novelty_style(found))]
+    room = width - 4 - max(10, len(found.formula)) - max(8, len(found.novelty)) - 3 * mark
+    table.add_row(
+        *([_mark(found)] if mark else []),
+        *cells,
+        beside if beside.cell_len <= room else Text("\n").join(values),
+    )
+    return table
+
+
+def _values(found: Found) -> list[Text]:
+    from rich.text import Text
+
+    texts: list[Text] = []
     for name, value, answer in found.values:
         sign, style = _MARKS.get(answer, ("", "quiet"))
-        line.append(f"  {name} ", style="quiet")
-        line.append(value)
-        if sign:
-            line.append(f" {sign}", style=style)
-    return line
+        text = Text.assemble((name, "quiet"), " " if value else "", value)
+        texts.append(text.append(f" {sign}" if sign else "", style=style))
+    return texts
+
+
+def _mark(found: Found) -> Text:
+    from rich.text import Text
+
+    sign, style = _MARKS["met"] if found.meets else ("·", "quiet")
+    return Text(sign, style=style)
+
+
+def _novelty_style(found: Found) -> str:
+    return "known" if found.novelty == "known" else "met" if found.novelty == "new" else "quiet"
 
 
 def _round_name(number: int | None) -> str:

@@ -33,7 +33,11 @@ class Found:
         texts = cast("dict[str, Any]", data.get("values") or {})
         answers = cast("dict[str, Any]", data.get("answers") or {})
         values = tuple(
-            (PROPERTIES[name].title if name in PROPERTIES else name, str(texts.get(name, "")), str(answers.get(name, "")))
+            (
+                PROPERTIES[name].title if name in PROPERTIES else name,
+                str(texts.get(name, "")),
+                str(answers.get(name, "")),
+            )
             for name in dict.fromkeys([*texts, *answers])
         )
         return cls(

@@ -77,13 +77,15 @@ def tool_help(tool: Tool, settings: Settings) -> RenderableType:
         if name in required:
             example[name] = _EXAMPLES.get(references.get(name, ""), "…")
         table.add_row(
-            Text(name, style="label"),
+            Text(name, style="label", no_wrap=True),
             Text(_type_text(entry)),
             Text("required" if name in required else json.dumps(entry.get("default")), style="quiet"),
             Text(str(entry.get("description", ""))),
         )
     missing = tool.missing(settings)
-    lines = " ".join(f"{key}={value if ' ' not in str(value) else repr(value)}" for key, value in example.items())
+    lines = " ".join(
+        f"{key}={value if ' ' not in str(value) else repr(value)}" for key, value in example.items()
+    )
     parts: list[RenderableType] = [
         Text.assemble((f"{tool.name}", "label"), f"  {tool.title}, about {cost_text(tool.cost_s)} a call"),
         Text(),
@@ -106,7 +108,12 @@ def _type_text(entry: dict[str, Any]) -> str:
         return " | ".join(str(value) for value in cast("list[Any]", entry["enum"]))
     limits = [
         f"{sign} {entry[key]:g}"
-        for key, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("exclusiveMaximum", "<"), ("maximum", "≤"))
+        for key, sign in (
+            ("exclusiveMinimum", ">"),
+            ("minimum", "≥"),
+            ("exclusiveMaximum", "<"),
+            ("maximum", "≤"),
+        )
         if key in entry
     ]
     return ", ".join([str(entry.get("type", "any")), *limits])
@@ -126,18 +133,34 @@ def record_view(record: Record) -> RenderableType:
     if record.quantities:
         table = plain_table("Quantity", "Value ± sigma", "Against")
         for name, quantity in record.quantities.items():
-            table.add_row(Text(title_of(name)), Text(value_text(quantity), style="label"), Text(str(quantity.truth), style="quiet"))
+            table.add_row(
+                Text(title_of(name)),
+                Text(value_text(quantity), style="label"),
+                Text(str(quantity.truth), style="quiet"),
+            )
         parts += [table, Text()]
     lines = [(title_of(name), fact_text(value)) for name, value in outcome.facts.items()]
     if outcome.crystal is not None:
         crystal = outcome.crystal
-        lines.append(("structure", f"{crystal.formula}, {len(crystal.species)} atoms, {crystal.volume_angstrom3:.2f} Å³"))
+        lines.append(
+            (
+                "structure",
+                f"{crystal.formula}, {len(crystal.species)} atoms, {crystal.volume_angstrom3:.2f} Å³",
+            )
+        )
     if outcome.method is not None:
         method = outcome.method
-        lines.append(("method", ", ".join(part for part in (method.name, method.model, method.reference) if part)))
+        lines.append(
+            ("method", ", ".join(part for part in (method.name, method.model, method.reference) if part))
+        )
         if method.weights_hash:
             lines.append(("weights", method.weights_hash[:16]))
-    lines.append(("record", f"{record.id}  ({record.tool} {record.tool_version}, {duration_text(outcome.wall_s)}, {record.status})"))
+    lines.append(
+        (
+            "record",
+            f"{record.id}  ({record.tool} {record.tool_version}, {duration_text(outcome.wall_s)}, {record.status})",
+        )
+    )
     grid = plain_table("", "", show_header=False)
     for label, value in lines:
         grid.add_row(Text(visible(label), style="quiet"), Text(visible(value)))

@@ -60,7 +60,9 @@ def verify_run(folder: Path) -> RunCheck:
         problems += verification.problems
         if verification.intact:
             # A ledger that was changed is no measure for anything else.
-            crystals = _compare_files(ledger, folder, head=head, last=verification.head, problems=problems, notes=notes)
+            crystals = _compare_files(
+                ledger, folder, head=head, last=verification.head, problems=problems, notes=notes
+            )
     return RunCheck(
         folder=folder,
         entries=verification.entries,
@@ -98,10 +100,14 @@ def _compare_files(
         problems.append(error.message)
         return 0
     if head != last:
-        notes.append("entries were added after the report, so that only the crystals' own records are compared")
+        notes.append(
+            "entries were added after the report, so that only the crystals' own records are compared"
+        )
         return _compare_crystals_by_record(report, folder, problems=problems)
     if report.header.version != __version__:
-        notes.append(f"the report was written by matsmith {report.header.version}, so that its wording is not compared")
+        notes.append(
+            f"the report was written by matsmith {report.header.version}, so that its wording is not compared"
+        )
         return _compare_crystals_by_record(report, folder, problems=problems)
     return _compare_text(report, folder, problems=problems)
 

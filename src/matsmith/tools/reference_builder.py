@@ -27,6 +27,7 @@ from matsmith.tools.reference_evaluation import (
     static_energies,
     structure_of,
 )
+from matsmith.tools.reference_molecules import molecular_starts
 from matsmith.tools.reference_plan import (
     COVERED_ELEMENTS,
     Decoration,
@@ -73,6 +74,8 @@ def build(work: Path, *, systems: Sequence[tuple[str, str]] | None = None) -> No
             missing[start : start + _ELEMENTS_PER_GROUP], potential=potential, progress=progress
         ):
             _append(work / "elements.jsonl", line)
+    if not (work / "molecules.jsonl").exists():
+        _append_all(work / "molecules.jsonl", _build_molecules(potential=potential, progress=progress))
     elements = elemental_energies(work)
     found = read_lines(work / "systems.jsonl", key="system")
     todo = [s for s in (binary_systems() if systems is None else systems) if s not in found]
@@ -119,6 +122,26 @@ def _append(path: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line, separators=(",", ":")) + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _append_all(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    for line in lines:
+        _append(path, line)
+
+
+def _build_molecules(*, potential: BatchedCHGNet, progress: Progress) -> list[dict[str, Any]]:
+    starts = molecular_starts()
+    results = relax_plain(
+        [start.structure for start in starts],
+        max_steps=_ELEMENT_STEPS,
+        potential=potential,
+        progress=progress,
+    )
+    return [
+        {"system": list(start.system), "relaxed": [{"prototype": start.name, **result}]}
+        for start, result in zip(starts, results, strict=True)
+        if result is not None
+    ]
 
 
 def _build_elements(

@@ -30,7 +30,7 @@ _SYMMETRY_PRECISION_ANGSTROM = 0.05
 
 LEFT_OUT = (
     "prototypes with more than 16 atoms in the primitive cell, other than a few of the elements",
-    "prototypes of molecules, and duplicates of another prototype at lower symmetry",
+    "molecular crystals other than water, carbon dioxide, ammonia and carbon monoxide, and duplicates of another prototype at lower symmetry",
     "framework silicas and SiC polytypes other than with small cations",
     "among metals, prototypes other than the common alloy types; metal pairs whose cells of up to 4 atoms all lie more than "
     "0.1 eV/atom above the elements were not searched further",
@@ -44,6 +44,7 @@ def export(work: Path, *, out: Path | None = None) -> str:
     target = out or PHASES_FILE
     elements = builder.read_lines(work / "elements.jsonl", key="symbol")
     systems = builder.read_lines(work / "systems.jsonl", key="system")
+    molecules = builder.read_lines(work / "molecules.jsonl", key="system")
     if not elements:
         raise DataError(f"{work} holds no finished element.", hint="Run the builder first.")
     energies = builder.elemental_energies(work)
@@ -52,7 +53,9 @@ def export(work: Path, *, out: Path | None = None) -> str:
         phases += [_row(symbol, r) for r in _polymorphs(line["relaxed"])]
     for system, line in systems.items():
         if all(symbol in energies for symbol in system):
-            phases += _of_system(system, line["relaxed"], energies)
+            phases += _of_system(
+                system, line["relaxed"] + molecules.get(system, {"relaxed": []})["relaxed"], energies
+            )
     planned = {"-".join(sorted(s)): s for s in binary_systems()}
     searched = sorted("-".join(sorted(s)) for s in systems)
     content = {

@@ -3,18 +3,24 @@
 The potential's energy is put on the references' own basis (knowledge/offsets.py) before anything is compared. Where the
 references hold the very formula, its lowest phase bounds the candidate from below: a structure of that formula cannot lie
 under it, so the error is a normal one cut off there, given by its mean and standard deviation.
+
+Phases that were searched on demand (`competing_phases`) join the phases that ship, and no better references: they are of
+the potential's own making, and stand on the shipped basis.
 """
 
 from __future__ import annotations
 
 import math
 
+from pydantic import Field, JsonValue
+
 from matsmith.core.errors import DataError
 from matsmith.core.quantity import Quantity, Truth
-from matsmith.core.record import Method, Outcome
+from matsmith.core.record import Method, Outcome, Record
 from matsmith.core.settings import Settings
 from matsmith.knowledge.references import ReferenceSet, references_for
 from matsmith.tools.base import Args, Deps, RecordRef, tool
+from matsmith.tools.competing_phases import SOURCE, phases_of
 from matsmith.tools.potential import NAME, weights_hash
 from matsmith.tools.reference_identity import shipped_identity, tables_identity
 
@@ -24,9 +30,14 @@ RATE_THRESHOLD_EV_PER_ATOM = 0.05
 
 
 class StabilityArgs(Args):
-    """Which relaxation."""
+    """Which relaxation, and which phases join those that ship."""
 
     relaxed: RecordRef
+    competitors: RecordRef | None = Field(
+        default=None,
+        description="id of a record of competing_phases; used where no better references are at hand",
+        json_schema_extra={"x-reference": "record"},
+    )
 
 
 def _identity(settings: Settings) -> str:
@@ -61,18 +72,25 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
     """Energy above hull and formation energy (eV/atom) of a relaxed structure at 0 K and no pressure.
 
     Facts: the tier of references and its date, the decomposition, the competitors, and how often this tier was measured
-    to call an unstable phase stable. Typed failure `no_references` when no tier covers the elements.
+    to call an unstable phase stable. Typed failures: `no_references` when no tier covers the elements, `no_competitors`
+    when the record of competitors holds none that can be compared.
     """
     crystal = deps.crystal(args.relaxed)
     energy = deps.record(args.relaxed).quantities["energy"].value
     settings = deps.settings
     key = settings.mp_api_key
+    searched = None if args.competitors is None else deps.record(args.competitors)
+    try:
+        extra = [] if searched is None else phases_of(searched)
+    except DataError as error:
+        return Outcome.failed("no_competitors", error.message, hint=error.hint)
     try:
         references = references_for(
             crystal.elements,
             data_dir=settings.data_dir,
             cache_dir=settings.cache_dir,
             mp_api_key=key.get_secret_value() if key else None,
+            extra_phases=extra,
         )
     except DataError as error:
         return Outcome.failed("no_references", error.message, hint=error.hint, retryable=error.retryable)
@@ -101,6 +119,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             "tier": references.tier,
             "references": f"{references.title} ({references.date}), {len(references.phases)} phases",
             "complete": references.complete,
+            **_search_facts(references, searched),
             "conclusive": references.tier != "shipped" and agrees,
             "formula_in_references": known is not None,
             "formation_energy_from_potential_ev_per_atom": round(formation, 4),
@@ -119,6 +138,23 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
         ),
         warnings=tuple(warnings),
     )
+
+
+def _search_facts(references: ReferenceSet, searched: Record | None) -> dict[str, str | int]:
+    """What the search on demand adds; nothing for references that it does not join."""
+    if searched is None or references.tier != "shipped":
+        return {}
+    joined = sum(phase.source == SOURCE for phase in references.phases)
+    facts = searched.outcome.facts
+    return {
+        "competitors_joined": joined,
+        "competition": f"{facts['system']} searched on demand among {facts['prototypes_searched']} prototypes, "
+        f"{joined} phases joined; not searched: {_listed(facts.get('left_out'))}",
+    }
+
+
+def _listed(value: JsonValue) -> str:
+    return "; ".join(str(entry) for entry in value) if isinstance(value, list) else "not stated"
 
 
 def _rate_facts(references: ReferenceSet) -> dict[str, str | float]:

@@ -19,7 +19,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_everything_is_written_and_writing_again_changes_nothing(make_run: MakeRun, tmp_path: Path) -> None:
-    ledger, folder = make_run(), tmp_path / "out" / "run"
+    ledger, folder = make_run(count=4), tmp_path / "out" / "run"
     page = write_report(ledger, folder)
     first = contents(folder)
     assert page == folder / "report.html"
@@ -77,7 +77,7 @@ def test_a_hostile_id_cannot_leave_the_folder(make_run: MakeRun) -> None:
 
 def test_files_of_an_earlier_ranking_go_and_those_of_others_stay(make_run: MakeRun, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    write_report(make_run(), folder)
+    write_report(make_run(count=2), folder)
     stale = folder / "candidates" / "099_MgO_12345678.cif"
     stale.write_text("# matsmith candidate 1234, written by matsmith 0.1.0\n", encoding="ascii")
     foreign = folder / "candidates" / "098_MgO_12345678.cif"

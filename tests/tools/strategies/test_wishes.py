@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from matsmith.core.quantity import Relation
 from matsmith.core.settings import Settings
@@ -13,7 +14,7 @@ from matsmith.tools.strategies.sources import tables_of
 from matsmith.tools.strategies.wishes import estimated_density_g_per_cm3, facts_scores, guessed, target_scores
 
 
-def _binary(*metals: str) -> np.ndarray:
+def _binary(*metals: str) -> NDArray[np.int64]:
     return np.array([[INDEX[metal], INDEX["O"]] for metal in metals])
 
 

@@ -9,6 +9,7 @@ from matsmith.agents.report.element_colours import element_colour, mix
 from matsmith.agents.report.markup import Child, Markup, anchor, element, formula_markup, join
 from matsmith.agents.report.model import CandidateReport
 from matsmith.agents.report.pieces import (
+    MISSING,
     View,
     cell,
     columns,
@@ -128,17 +129,14 @@ def cell_text(crystal: Crystal) -> str:
 
 def _cell_line(view: View, candidate: CandidateReport) -> Markup:
     text = cell_text(candidate.crystal)
-    if candidate.crystal_record:
-        body = element(
-            "a",
-            text,
-            href=f"#{anchor('r', candidate.crystal_record)}",
-            style="color:inherit",
-            title="relaxed cell",
+    if not candidate.crystal_record:
+        return element("p", f"As generated, not relaxed: {text}", class_="small quiet cell-line")
+    if candidate.crystal_record not in view.records:
+        return element(
+            "p", "Relaxed cell: ", element("span", MISSING, class_="gap"), class_="small quiet cell-line"
         )
-        return element("p", "Relaxed cell: ", body, class_="small quiet", style="margin-top:.7rem")
-    del view
-    return element("p", f"As generated, not relaxed: {text}", class_="small quiet", style="margin-top:.7rem")
+    link = element("a", text, href=f"#{anchor('r', candidate.crystal_record)}", class_="num wrap")
+    return element("p", "Relaxed cell: ", link, class_="small quiet cell-line")
 
 
 def _symmetry(view: View, candidate: CandidateReport) -> Markup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matsmith.agents.report.markup import Child, Markup, anchor, element, join
+from matsmith.agents.report.markup import Child, Markup, element, join
 from matsmith.agents.report.model import CandidateReport
 from matsmith.agents.report.pieces import (
     View,
@@ -240,8 +240,3 @@ def wishes(spec: DesignSpec) -> list[str]:
         f"budget {duration_text(budget.wall_time_s)}, {budget.evaluations:,} evaluations, {budget.rounds} rounds",
     ]
     return [phrase for phrase in phrases if phrase]
-
-
-def candidate_anchor(candidate: CandidateReport) -> str:
-    """The id of a candidate's place in the page."""
-    return anchor("c", candidate.id)

@@ -15,7 +15,7 @@ from matsmith.core.crystal import Crystal
 from matsmith.core.elements import parse_formula
 from matsmith.core.spec import DesignSpec
 from matsmith.knowledge.crystals import measured_crystals
-from matsmith.knowledge.prototypes import Prototype, by_common_name, by_name, decorate, prototypes
+from matsmith.knowledge.prototypes import Prototype, by_name, decorate, prototypes
 from matsmith.tools.strategies.chemistry_filter import prototypes_called
 from matsmith.tools.strategies.members import MEMBERS
 from matsmith.tools.strategies.similarity import INDEX, element_distances
@@ -121,7 +121,7 @@ def _members() -> dict[str, list[tuple[int, ...]]]:
         if set(p.slots) <= set(INDEX)
     }
     for crystal in measured_crystals():
-        for prototype in by_common_name(crystal.prototype):
+        for prototype in prototypes_called(crystal.prototype):
             if prototype.space_group == crystal.space_group:
                 _add_member(found, prototype, crystal.formula)
     for name, formulas in MEMBERS.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matsmith.core.crystal import Crystal, anonymised
 from matsmith.core.elements import SYMBOLS
@@ -13,6 +14,10 @@ from matsmith.knowledge.elements import facts, is_earth_abundant, is_toxic
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies.charge import NEUTRAL, charge_score
 
+if TYPE_CHECKING:
+    from matsmith.knowledge.prototypes import Prototype
+
+_BRACKETS = re.compile(r"\(([^)]+)\)")
 # The potential (CHGNet) was trained on hydrogen to plutonium without these: 89 elements.
 COVERED_BY_POTENTIAL: frozenset[str] = frozenset(SYMBOLS[:94]) - {"Po", "At", "Rn", "Fr", "Ra"}
 # Structure types that people ask for and the library of prototypes lacks or that cover more ratios than its entries do.
@@ -130,13 +135,16 @@ def prototype_ratios(name: str) -> frozenset[tuple[int, ...]]:
     return frozenset(found.union(_MORE_RATIOS.get(name.lower(), ())))
 
 
-def prototypes_called(name: str) -> tuple[Any, ...]:
-    """Return the library's prototypes of this name; `Laves phase` finds what `Laves` does."""
+def prototypes_called(name: str) -> tuple[Prototype, ...]:
+    """Return the library's prototypes of this name.
+
+    `Laves phase` finds what `Laves` does, and `NaCl (B1)` what the symbol in brackets does.
+    """
     from matsmith.knowledge.prototypes import by_common_name
 
-    return by_common_name(name) or by_common_name(
-        name.lower().removesuffix(" phase").removesuffix(" structure")
-    )
+    short = name.lower().removesuffix(" phase").removesuffix(" structure")
+    bracketed = _BRACKETS.search(name)
+    return by_common_name(name) or by_common_name(short) or by_common_name(bracketed[1] if bracketed else "")
 
 
 def primitive_atoms(crystal: Crystal) -> int:

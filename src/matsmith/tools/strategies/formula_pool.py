@@ -38,6 +38,8 @@ _PER_DISTANCE = 0.8
 # What is gained next to the best candidate of earlier rounds, and the distance over which it fades.
 _NEAR_PARENT, _PARENT_RANGE = 4.0, 0.6
 _LARGEST_PARENTS = 12
+# Only the best parents are followed two substitutions far.
+_TWO_STEPS = 2
 _PER_DECADE = 0.5
 # A new formula is worth more: what is known is offered by its own strategy, with a real crystal.
 _NEW = 1.0
@@ -140,7 +142,8 @@ def _candidates(
         parts.append(substituted(inside, ratio=ratio, permitted=permitted, reach=_REACH))
     if len(good):
         near = substituted(good, ratio=ratio, permitted=permitted, reach=_REACH_NEAR_PARENTS)
-        parts.extend([good, near, substituted(near, ratio=ratio, permitted=permitted, reach=_REACH)])
+        best = substituted(good[:_TWO_STEPS], ratio=ratio, permitted=permitted, reach=_REACH_NEAR_PARENTS)
+        parts.extend([good, near, substituted(best, ratio=ratio, permitted=permitted, reach=_REACH)])
     every = _distinct(np.concatenate(parts))
     every = every[allowed[every].all(axis=1)]
     for symbol in spec.chemistry.required:
@@ -182,7 +185,9 @@ def _alphabetical() -> IntArray:
 
 
 def _distinct(elements: IntArray) -> IntArray:
-    return np.unique(elements, axis=0) if len(elements) else elements
+    place: IntArray = COVERED ** np.arange(elements.shape[1], dtype=np.int64)[::-1]
+    codes: IntArray = (elements * place).sum(axis=1)
+    return elements[np.unique(codes, return_index=True)[1]]
 
 
 def _element_weights(elements: IntArray, *, request: StrategyRequest) -> FloatArray:

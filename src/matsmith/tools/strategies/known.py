@@ -128,7 +128,11 @@ def _choices(
     key: str, by_ratio: Mapping[tuple[int, ...], Sequence[Prototype]]
 ) -> Iterator[tuple[float, KnownStructure | Placement]]:
     """Yield the crystals of a formula, those at hand first, each with what it loses against the first."""
-    at_hand = structures_of(key)
+    # One crystal a structure type: the measured one goes before the same type from elsewhere.
+    by_type: dict[str, KnownStructure] = {}
+    for structure in structures_of(key):
+        by_type.setdefault(structure.prototype, structure)
+    at_hand = list(by_type.values())
     for rank, structure in enumerate(at_hand):
         yield _SECOND_GUESS * rank, structure
     amounts = key_amounts(key)

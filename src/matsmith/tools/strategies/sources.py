@@ -17,6 +17,7 @@ from matsmith.knowledge.formulas import reduced_key
 from matsmith.knowledge.prototypes import Prototype, library_version, prototypes
 from matsmith.knowledge.references import known_tables
 from matsmith.knowledge.tables import KnownTables
+from matsmith.tools.strategies.chemistry_filter import prototypes_called
 
 if TYPE_CHECKING:
     from matsmith.knowledge.phases import ShippedPhase
@@ -150,10 +151,12 @@ def _compounds_by_key() -> dict[str, list[Prototype]]:
 @lru_cache(maxsize=1024)
 def _from_measured(crystal: MeasuredCrystal) -> KnownStructure:
     structure = crystal.structure().get_primitive_structure()
+    called = prototypes_called(crystal.prototype)
+    fitting = (p.name for p in called if p.space_group == crystal.space_group and p.atoms == len(structure))
     return KnownStructure(
         key=reduced_key(crystal.formula),
         origin=f"measured: {crystal.name}",
-        prototype=crystal.prototype,
+        prototype=next(fitting, crystal.prototype),
         space_group=crystal.space_group,
         crystal=Crystal.from_pymatgen(structure),
     )

@@ -1,0 +1,142 @@
+"""Energy above hull by tier of references: what is known, what may be concluded, what is refused."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import truncnorm
+
+from matsmith.core.crystal import Crystal
+from matsmith.core.quantity import Quantity
+from matsmith.core.record import Outcome, Record, Status
+from matsmith.core.settings import Settings
+from matsmith.tools.base import Deps
+from matsmith.tools.registry import get_tool
+from matsmith.tools.runner import ToolRunner
+from matsmith.tools.stability import StabilityArgs, bounded_below
+
+# Formation energies near the true ones, in eV/atom (MgO: -601.6 kJ/mol measured, -3.12 eV/atom).
+TABLE = "formula,formation_energy_eV_per_atom\nMgO,-3.07\nMgO2,-2.1\nMg,0.0\nO2,0.0\n"
+
+
+@given(
+    value=st.floats(-1, 1), sigma=st.floats(0.01, 0.3), start=st.floats(-6, 6)
+)
+def test_a_bounded_error_is_the_truncated_normal(value: float, sigma: float, start: float) -> None:
+    mean, deviation = bounded_below(value, sigma, bound=value + start * sigma)
+    exact: Any = truncnorm(start, float("inf"), loc=value, scale=sigma)
+    assert mean == pytest.approx(float(exact.mean()), abs=1e-6)
+    assert deviation == pytest.approx(float(exact.std()), rel=1e-4)
+
+
+@given(value=st.floats(-1, 1), sigma=st.floats(0.01, 0.3), start=st.floats(-40, 40))
+def test_a_bounded_error_stays_above_its_bound(value: float, sigma: float, start: float) -> None:
+    bound = value + start * sigma
+    mean, deviation = bounded_below(value, sigma, bound=bound)
+    assert mean >= max(bound, value) - 1e-9
+    assert 0 < deviation <= sigma * (1 + 1e-9)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[[str], Settings]:
+    def made(text: str) -> Settings:
+        (tmp_path / "mp_formation_energy.csv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+        return Settings(data_dir=tmp_path, cache_dir=tmp_path / "cache", mp_api_key=None)
+
+    return made
+
+
+def judged(record: Record, settings: Settings) -> Outcome:
+    deps = Deps(settings=settings, inputs={record.id: record})
+    return get_tool("stability").run(StabilityArgs(relaxed=record.id), deps=deps)
+
+
+def relaxed(crystal: Crystal, *, energy: float) -> Record:
+    quantity = Quantity(value=energy, unit="eV/atom", sigma=0.03)
+    outcome = Outcome(quantities={"energy": quantity}, crystal=crystal)
+    return Record.of(outcome, tool="relax", tool_version="1", inputs={}, identity="", seed=0)
+
+
+def test_a_known_phase_is_stable_by_the_table(periclase: Record, table: Callable[[str], Settings]) -> None:
+    outcome = judged(periclase, table(TABLE))
+    facts, above = outcome.facts, outcome.quantities["energy_above_hull"]
+    assert facts["tier"] == "dft_table"
+    assert facts["conclusive"] is True
+    assert facts["formula_in_references"] is True
+    assert facts["word"] == "stable"
+    # Its own lowest phase is in the table: it cannot lie under the hull, and it lies on it within the error.
+    assert 0 <= above.value < 0.1
+    assert outcome.quantities["formation_energy"].value == pytest.approx(-3.07, abs=0.1)
+    assert "Matbench" in str(facts["references"])
+    assert outcome.warnings == () or all("tier" not in warning for warning in outcome.warnings)
+
+
+def test_another_structure_of_the_formula_is_unstable(
+    physics: ToolRunner,
+    caesium_chloride_magnesia: Crystal,
+    offer: Callable[[ToolRunner, Crystal], str],
+    table: Callable[[str], Settings],
+) -> None:
+    call = {"structure": offer(physics, caesium_chloride_magnesia), "keep_symmetry": True}
+    record = physics.run("relax", call)
+    assert record.status is Status.SUCCESS, record.outcome.failure
+    outcome = judged(record, table(TABLE))
+    assert outcome.facts["word"] == "unstable"
+    # DFT puts the CsCl form about 0.7 to 0.8 eV a formula unit above rocksalt at no pressure.
+    assert outcome.quantities["energy_above_hull"].value == pytest.approx(0.37, abs=0.15)
+
+
+def test_energies_far_under_the_table_are_doubted(
+    periclase: Record, table: Callable[[str], Settings]
+) -> None:
+    outcome = judged(periclase, table(TABLE.replace("MgO,-3.07", "MgO,-1.5")))
+    assert outcome.facts["conclusive"] is False
+    assert any("beyond its error" in warning for warning in outcome.warnings)
+
+
+def test_a_competitor_decides(periclase: Record, table: Callable[[str], Settings]) -> None:
+    # A made phase so deep that magnesia would fall apart into it and magnesium.
+    outcome = judged(periclase, table(TABLE.replace("MgO2,-2.1", "MgO2,-5.5")))
+    assert outcome.facts["word"] == "unstable"
+    shares = cast("list[list[Any]]", outcome.facts["decomposition"])
+    assert {formula for formula, _ in shares} == {"MgO2", "Mg"}
+    assert sum(share for _, share in shares) == pytest.approx(1.0, abs=1e-3)
+    # Three quarters of the atoms in MgO2 at -5.5: the hull is at -4.125.
+    above = outcome.quantities["energy_above_hull"].value
+    assert above - outcome.quantities["formation_energy"].value == pytest.approx(4.125, abs=1e-3)
+
+
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 0.5])
+def test_shipped_phases_never_confirm(periclase: Record, plain: Settings, shift: float) -> None:
+    crystal = periclase.outcome.crystal
+    assert crystal is not None
+    outcome = judged(relaxed(crystal, energy=periclase.quantities["energy"].value + shift), plain)
+    assert outcome.facts["tier"] == "shipped"
+    assert outcome.facts["conclusive"] is False
+    assert outcome.facts["word"] == ("unstable" if shift > 0 else "not refuted")
+
+
+def test_elements_that_no_tier_covers_are_a_typed_failure(
+    plain: Settings, rocksalt: Callable[..., Crystal]
+) -> None:
+    outcome = judged(relaxed(rocksalt("Xe", anion="Au"), energy=-2.0), plain)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "no_references"
+    assert "data get" in outcome.failure.hint
+    assert outcome.quantities == {}
+
+
+def test_the_identity_follows_the_references(plain: Settings, table: Callable[[str], Settings]) -> None:
+    tool = get_tool("stability")
+    without = tool.identity(plain)
+    first = tool.identity(table(TABLE))
+    second = tool.identity(table(TABLE.replace("-3.07", "-3.08")))
+    keyed = tool.identity(plain.model_copy(update={"mp_api_key": "secret"}))
+    assert len({without, first, second, keyed}) == 4
+    assert "secret" not in keyed

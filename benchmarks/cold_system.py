@@ -41,7 +41,11 @@ def measure(system: str, *, settings: Settings) -> str:
     if wanted is not None:
         key = reduced_key(wanted)
         verdict = f"{wanted} {1000 * heights[key]:.0f} meV" if key in heights else f"{wanted} not found"
-    rows = [" ".join([f"{system:10s}", *(f"{stage!s:>6}" for stage in stages), f"{outcome.wall_s:8.1f} s ", verdict])]
+    rows = [
+        " ".join(
+            [f"{system:10s}", *(f"{stage!s:>6}" for stage in stages), f"{outcome.wall_s:8.1f} s ", verdict]
+        )
+    ]
     for formula, prototype, energy in cast("list[tuple[str, str, float]]", facts["phases"]):
         rows.append(
             f"    {formula:14s} {prototype:36s} {energy:10.4f} eV/atom {1000 * heights[formula]:6.0f} meV/atom above hull"
@@ -51,7 +55,9 @@ def measure(system: str, *, settings: Settings) -> str:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("systems", nargs="*", default=list(KNOWN))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=0)

@@ -23,18 +23,20 @@ from typing import Any
 
 import numpy as np
 import yaml
+from independent_facts import Facts
 from pymatgen.analysis.eos import EOS, EOSError
-from pymatgen.analysis.structure_analyzer import oxide_type, sulfide_type
+from pymatgen.analysis.structure_analyzer import (
+    oxide_type,
+    sulfide_type,  # pyright: ignore[reportUnknownVariableType]
+)
 from pymatgen.core import Composition, Structure
 from pymatgen.entries.computed_entries import ComputedEntry
 
-from independent_facts import Facts
-
 VOLUME_FACTORS = (0.92, 0.947, 0.973, 1.0, 1.027, 1.053, 1.08)
 # Measured crystals of small cells and different bonding, on which the factors are fitted.
-HANDFUL = "MgO CaO NaCl Cu Al W Si TiN TiC NiAl BeO SnO2".split()
+HANDFUL = ["MgO", "CaO", "NaCl", "Cu", "Al", "W", "Si", "TiN", "TiC", "NiAl", "BeO", "SnO2"]
 _GASES = ("N2", "F2", "Cl2", "H2")
-_BROUGHT = 2e-3  # a spread of the seven energies below this, in eV/atom, bears no fit
+_LEAST_SPREAD_EV_PER_ATOM = 2e-3  # of the seven energies; below it the roughness of the surface decides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,7 @@ def _shipped(name: str) -> dict[str, Any]:
 
 def _oxidation_states(composition: Composition) -> dict[str, float]:
     try:
-        guesses = composition.oxi_state_guesses(max_sites=-20)
+        guesses: Any = composition.oxi_state_guesses(max_sites=-20)  # pyright: ignore[reportUnknownVariableType]
     except ValueError:
         return {}
     return dict(guesses[0]) if guesses else {}
@@ -127,13 +129,13 @@ class StockPotential:
 
     @cached_property
     def _model(self) -> Any:
-        from chgnet.model import CHGNet
+        from chgnet.model.model import CHGNet
 
         return CHGNet.load(use_device=self._device, verbose=False)
 
     @cached_property
     def _optimizer(self) -> Any:
-        from chgnet.model import StructOptimizer
+        from chgnet.model.dynamics import StructOptimizer
 
         return StructOptimizer(model=self._model, use_device=self._device)
 
@@ -158,14 +160,13 @@ class StockPotential:
         return self._held[name]
 
     def relaxed(self, structure: Structure) -> Relaxed:
-        """Relax cell and atoms of the primitive cell (to 0.05 eV/angstrom, 300 steps)."""
+        """Relax cell and atoms of the primitive cell (to 0.02 eV/angstrom, 300 steps)."""
         return Relaxed(**self._kept("relaxed", structure, lambda: self._relax(structure)))
 
     def _relax(self, structure: Structure) -> dict[str, Any]:
         start = structure.get_primitive_structure()
-        final: Structure = self._optimizer.relax(start, fmax=0.05, steps=300, verbose=False)["final_structure"]
-        for name in list(final.site_properties):
-            final.remove_site_property(name)
+        final: Structure = self._optimizer.relax(start, fmax=0.02, steps=300, verbose=False)["final_structure"]
+        final = Structure(final.lattice, final.species, final.frac_coords)
         answer = self._model.predict_structure(final)
         return asdict(
             Relaxed(
@@ -199,7 +200,7 @@ class StockPotential:
             answer = self._model.predict_structure(moved["final_structure"])
             volumes.append(scaled.volume / len(scaled))
             energies.append(float(answer["e"]))
-        if np.ptp(energies) < _BROUGHT or np.argmin(energies) in (0, len(energies) - 1):
+        if np.ptp(energies) < _LEAST_SPREAD_EV_PER_ATOM or np.argmin(energies) in (0, len(energies) - 1):
             return None
         try:
             modulus = float(EOS("birch_murnaghan").fit(volumes, energies).b0_GPa)

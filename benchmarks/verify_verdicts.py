@@ -24,12 +24,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from independent_facts import COMMON_ELEMENTS, Facts, Key, Measured, Tables, formula_key
+from independent_potential import Calibration, StockPotential
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-from independent_facts import COMMON_ELEMENTS, Facts, Key, Measured, Tables, formula_key
-from independent_potential import Calibration, StockPotential
 
 LARGEST_FALSE_SHARE = 0.02
 # One-sigma errors of the independent sources.

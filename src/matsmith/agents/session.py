@@ -174,6 +174,9 @@ def _go_on(
     folder: Path, ledger: Ledger, *, header: RunHeader, settings: Settings, listener: Listener | None
 ) -> RunResult:
     """Run the graph from its last checkpoint, or from the start."""
+    ended = next((Stop.model_validate_json(entry.body) for entry in ledger.entries("stop")), None)
+    if ended is not None and (folder / REPORT).is_file():
+        return _finished(folder, ended, listener=listener)
     plan = Plan.model_validate_json(next(ledger.entries("plan")).body)
     spent = _time_spent(ledger)
     reasoner = make_reasoner(
@@ -201,14 +204,19 @@ def _go_on(
     finally:
         executor.close()
     stop = next(Stop.model_validate_json(entry.body) for entry in ledger.entries("stop"))
-    context.tell(
-        EventKind.FINISHED,
-        reason=stop.reason.value,
-        sentence=stop.sentence,
-        met=stop.met,
-        folder=str(folder),
-        exit_code=stop.reason.exit_code,
-    )
+    return _finished(folder, stop, listener=listener)
+
+
+def _finished(folder: Path, stop: Stop, *, listener: Listener | None) -> RunResult:
+    if listener is not None:
+        data = {
+            "reason": stop.reason.value,
+            "sentence": stop.sentence,
+            "met": stop.met,
+            "folder": str(folder),
+            "exit_code": stop.reason.exit_code,
+        }
+        listener(Event(kind=EventKind.FINISHED, elapsed_s=stop.elapsed_s, data=data))
     return RunResult(folder=folder, stop=stop, report=folder / REPORT)
 
 

@@ -7,6 +7,7 @@ Each entry's hash covers the hash before it, so an entry that is changed, remove
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -95,8 +96,14 @@ class Ledger:
                 f"There is no ledger at {path}.", hint="Give the folder of a run: `matsmith runs` lists them."
             )
         try:
+            # A folder that cannot be written (an archive) has no writer either, so its lock files are not needed.
+            frozen = path.is_file() and not os.access(path.parent, os.W_OK)
             self._connection = sqlite3.connect(
-                path, isolation_level=None, timeout=30.0, check_same_thread=False
+                f"{path.resolve().as_uri()}?immutable=1" if frozen else path,
+                uri=frozen,
+                isolation_level=None,
+                timeout=30.0,
+                check_same_thread=False,
             )
             with _translated(path):
                 self._prepare()
@@ -117,8 +124,9 @@ class Ledger:
             self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             self._connection.executescript(_SCHEMA)
         # WAL with NORMAL survives the death of the process at any moment; only a power cut can lose the last entries.
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        if os.access(self.path.parent, os.W_OK):
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
 
     def __enter__(self) -> Self:
         return self

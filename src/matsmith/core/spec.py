@@ -197,7 +197,9 @@ class DesignSpec(BaseModel):
         default=3, ge=1, le=1000, description="how many candidates must meet every hard target"
     )
     new_only: bool = Field(default=False, description="only candidates whose formula stands in no named list")
-    accept_known: bool = Field(default=False, description="stop as soon as enough answers are found, known ones included")
+    accept_known: bool = Field(
+        default=False, description="stop as soon as enough answers are found, known ones included"
+    )
     probability_met: float = Field(default=0.84, gt=0.5, lt=1)
     budget: Budget = Field(default_factory=Budget)
 

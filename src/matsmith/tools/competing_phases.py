@@ -19,6 +19,7 @@ from matsmith.tools.competing_search import ABOVE_HULL_EV_PER_ATOM, ATOMS_MAX, S
 from matsmith.tools.potential import potential, weights_hash
 from matsmith.tools.reference_identity import shipped_identity
 from matsmith.tools.results import method_of
+from matsmith.tools.strategies.similarity import electronegativity
 
 NAME = "competing_phases"
 SOURCE = "searched on demand"
@@ -27,7 +28,9 @@ SOURCE = "searched on demand"
 class CompetingPhasesArgs(Args):
     """Which chemical system; `prototypes` narrows the search to structure types by their AFLOW names, all when empty."""
 
-    elements: tuple[str, ...] = Field(min_length=3, max_length=4, description="three or four symbols, in any order")
+    elements: tuple[str, ...] = Field(
+        min_length=3, max_length=4, description="three or four symbols, in any order"
+    )
     prototypes: tuple[str, ...] = Field(default=(), description="AFLOW names; all structure types when empty")
 
     @field_validator("elements")
@@ -80,7 +83,7 @@ def _searched(args: CompetingPhasesArgs, *, deps: Deps) -> Outcome:
     unfinished = [phase.formula for phase in found.phases if not phase.converged]
     return Outcome(
         facts={
-            "system": "-".join(args.elements),
+            "system": _written(args.elements),
             "phases": [[p.formula, p.prototype, p.energy_ev_per_atom] for p in found.phases],
             "above_hull_ev_per_atom": {p.formula: round(p.above_hull_ev_per_atom, 4) for p in found.phases},
             "prototypes_searched": found.n_prototypes,
@@ -109,14 +112,19 @@ def _left_out(args: CompetingPhasesArgs, found: Search) -> Iterator[str]:
     yield f"phases outside {kinds}, and cells of more than {ATOMS_MAX} atoms"
     yield f"phases more than {ABOVE_HULL_EV_PER_ATOM} eV/atom above the hull"
     if len(args.elements) == 4:
-        triples = ["-".join(triple) for triple in combinations(args.elements, 3)]
+        triples = [_written(triple) for triple in combinations(args.elements, 3)]
         yield f"the ternary subsystems {', '.join(triples)}"
     searched = searched_systems()
-    pairs = ["-".join(pair) for pair in combinations(args.elements, 2) if frozenset(pair) not in searched]
+    pairs = [_written(pair) for pair in combinations(args.elements, 2) if frozenset(pair) not in searched]
     if pairs:
         yield f"the binary subsystems {', '.join(pairs)}"
     if found.cut:
         yield f"{found.cut} decorations near the static hull, for their number"
+
+
+def _written(elements: Sequence[str]) -> str:
+    """The system as chemists write it, the most electronegative element last."""
+    return "-".join(sorted(elements, key=lambda symbol: (electronegativity(symbol), symbol)))
 
 
 @tool(
@@ -147,7 +155,8 @@ def phases_of(record: Record) -> list[ReferencePhase]:
 
     if record.tool != NAME:
         raise DataError(
-            f"Record {record.id[:8]} is one of {record.tool}.", hint=f"Give a record of {NAME} as competitors."
+            f"Record {record.id[:8]} is one of {record.tool}.",
+            hint=f"Give a record of {NAME} as competitors.",
         )
     method = record.outcome.method
     if method is None or method.weights_hash != weights_hash():
@@ -158,7 +167,9 @@ def phases_of(record: Record) -> list[ReferencePhase]:
     rows = record.outcome.facts.get("phases")
     found: list[ReferencePhase] = []
     for row in rows if isinstance(rows, list) else [None]:
-        if not (isinstance(row, list) and len(row) == 3 and isinstance(row[0], str) and isinstance(row[2], float)):
+        if not (
+            isinstance(row, list) and len(row) == 3 and isinstance(row[0], str) and isinstance(row[2], float)
+        ):
             raise DataError(f"Record {record.id[:8]} holds no list of phases.", hint=f"Run {NAME} again.")
         key = reduced_key(row[0])
         energy, _ = offsets.formation_energy(key_amounts(key), row[2], basis="shipped")

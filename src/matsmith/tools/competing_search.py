@@ -18,7 +18,11 @@ from matsmith.core.elements import SYMBOLS
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.knowledge.prototypes import prototypes
 from matsmith.knowledge.references import ReferencePhase, ReferenceSet
-from matsmith.tools.reference_evaluation import FORCE_TOLERANCE_EV_PER_ANGSTROM, STRESS_TOLERANCE_GPA, crystal_of
+from matsmith.tools.reference_evaluation import (
+    FORCE_TOLERANCE_EV_PER_ANGSTROM,
+    STRESS_TOLERANCE_GPA,
+    crystal_of,
+)
 from matsmith.tools.reference_plan import Decoration
 from matsmith.tools.strategies.charge import charge_score
 
@@ -192,14 +196,14 @@ def search(
     chosen, cut = near_hull(screened, references=references)
     tasted = _relaxed([_start(s) for s in chosen], max_steps=_TASTE_STEPS, potential=potential)
     lowest: list[_Point] = [
-        _Point(s.decoration, found)
-        for s, found in zip(chosen, tasted, strict=True)
-        if found is not None
+        _Point(s.decoration, found) for s, found in zip(chosen, tasted, strict=True) if found is not None
     ]
     going = _still_near(lowest, references=references)
     second = iter(
         _relaxed(
-            [p.relaxed.structure for p in going if not p.relaxed.converged], max_steps=_MAX_STEPS, potential=potential
+            [p.relaxed.structure for p in going if not p.relaxed.converged],
+            max_steps=_MAX_STEPS,
+            potential=potential,
         )
     )
     ends: list[_Point] = []
@@ -288,7 +292,9 @@ def _kept(points: Sequence[_Point], *, references: ReferenceSet) -> tuple[Compet
     joined = references.with_phases(
         ReferencePhase(
             formula=key,
-            formation_energy_ev_per_atom=_formation(references, p.decoration.amounts, p.relaxed.energy_ev_per_atom),
+            formation_energy_ev_per_atom=_formation(
+                references, p.decoration.amounts, p.relaxed.energy_ev_per_atom
+            ),
             source="search",
             date=references.date,
         )

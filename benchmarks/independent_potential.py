@@ -160,12 +160,12 @@ class StockPotential:
         return self._held[name]
 
     def relaxed(self, structure: Structure) -> Relaxed:
-        """Relax cell and atoms of the primitive cell (to 0.02 eV/angstrom, 300 steps)."""
+        """Relax cell and atoms of the primitive cell (to 0.03 eV/angstrom, 300 steps)."""
         return Relaxed(**self._kept("relaxed", structure, lambda: self._relax(structure)))
 
     def _relax(self, structure: Structure) -> dict[str, Any]:
         start = structure.get_primitive_structure()
-        final: Structure = self._optimizer.relax(start, fmax=0.02, steps=300, verbose=False)["final_structure"]
+        final: Structure = self._optimizer.relax(start, fmax=0.03, steps=300, verbose=False)["final_structure"]
         final = Structure(final.lattice, final.species, final.frac_coords)
         answer = self._model.predict_structure(final)
         return asdict(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import signal
 import subprocess
 import sys
 import threading
@@ -81,7 +82,7 @@ class Answers(threading.Thread):
         self.first: dict[bool, float] = {}
         self.finished: dict[str, Any] = {}
         self.foreign: list[str] = []
-        self._stream, self._started = stream, started
+        self._stream, self._began = stream, started
 
     def run(self) -> None:
         """Read to the end."""
@@ -93,7 +94,7 @@ class Answers(threading.Thread):
                 self.foreign.append(line.strip())
                 continue
             if kind == "candidate" and data.get("meets"):
-                self.first.setdefault(data.get("novelty") == "known", time.perf_counter() - self._started)
+                self.first.setdefault(data.get("novelty") == "known", time.perf_counter() - self._began)
             elif kind == "finished":
                 self.finished = data
 
@@ -217,6 +218,7 @@ def main() -> int:
     if options.out.exists() and any(options.out.iterdir()):
         parser.error(f"{options.out} is not empty")
     options.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a run is ended with this program
     results: list[Result] = []
     for entry in entries:
         if entry["name"] in chosen:

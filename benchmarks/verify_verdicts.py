@@ -163,7 +163,7 @@ class Verifier:
         rows = [10.0**row for row in self.tables.rows("mp_log10_bulk_modulus", crystal.key)]
         if rows:
             yield _ranged(rows, sigma=DFT_MODULUS * median(rows), basis="DFT table")
-        if self.potential is not None and self.calibration is not None:
+        if held is None and self.potential is not None and self.calibration is not None:
             found = self.potential.bulk_modulus_gpa(crystal.structure)
             if found is not None:
                 value = self.calibration.modulus_factor * found
@@ -182,7 +182,8 @@ class Verifier:
             tabled = [max(0.0, self.tables.above_hull(key, lowest))]
         if tabled:
             yield _ranged(tabled, sigma=DFT_ENERGY_EV, basis="DFT table", note=BOUND)
-        if self.potential is None or not self.tables.table("mp_formation_energy"):
+        observed = above_hull and crystal.measured is not None and crystal.measured.stable
+        if observed or self.potential is None or not self.tables.table("mp_formation_energy"):
             return
         energy = self.potential.formation_energy(crystal.structure)
         bounded = energy if lowest is None else max(energy, lowest)

@@ -6,7 +6,6 @@ import gzip
 import importlib
 import json
 import math
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-SCRIPT = BENCHMARKS / "verify_verdicts.py"
 
 ROCKSALT_POSITIONS = [
     *[[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
@@ -44,9 +42,9 @@ def verdict(index: int, name: str, answer: str, value: float) -> dict[str, Any]:
 
 
 def spec(targets: list[dict[str, Any]], **chemistry: Any) -> dict[str, Any]:
-    wanted = {"required": [], "any_of": [], "excluded": [], "allowed": [], "formula": None}
+    wanted: dict[str, Any] = {"required": [], "any_of": [], "excluded": [], "allowed": [], "formula": None}
     wanted |= {"elements_min": 1, "elements_max": 5, "earth_abundant": False, "non_toxic": False} | chemistry
-    wish = {"atoms_min": 1, "atoms_max": 20, "space_groups": [], "prototype": None}
+    wish: dict[str, Any] = {"atoms_min": 1, "atoms_max": 20, "space_groups": [], "prototype": None}
     return {"targets": targets, "chemistry": wanted, "structure": wish, "new_only": False}
 
 
@@ -72,15 +70,29 @@ def write_tables(folder: Path, **tables: list[tuple[str, float]]) -> Path:
     return folder
 
 
-def verify(run: Path, data: Path) -> tuple[int, dict[str, Any], str]:
-    out = run / "found.json"
-    words = [sys.executable, str(SCRIPT), str(run), "--no-potential", "--data", str(data), "--json-out", str(out)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
-    assert out.exists(), done.stderr
-    return done.returncode, json.loads(out.read_text(encoding="utf-8")), done.stdout
+class Verify:
+    """Runs the script's own main in this process; what it printed stands in `printed`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._patch, self._capture = monkeypatch, capsys
+        self.printed: list[str] = []
+
+    def __call__(self, run: Path, data: Path) -> tuple[int, dict[str, Any]]:
+        script = module("verify_verdicts", self._patch)
+        out = run / "found.json"
+        words = ["verify", str(run), "--no-potential", "--data", str(data), "--json-out", str(out)]
+        self._patch.setattr(sys, "argv", words)
+        status: int = script.main()
+        self.printed = self._capture.readouterr().out.splitlines()
+        return status, json.loads(out.read_text(encoding="utf-8"))
 
 
-def test_a_planted_wrong_verdict_is_found_printed_first_and_fails(tmp_path: Path) -> None:
+@pytest.fixture
+def verify(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verify:
+    return Verify(monkeypatch, capsys)
+
+
+def test_a_planted_wrong_verdict_is_found_printed_first_and_fails(tmp_path: Path, verify: Verify) -> None:
     data = write_tables(
         tmp_path / "data",
         mp_energy_above_hull=[("NaCl", 0.0), ("Na4Cl4", 0.2), ("CaO", 0.3)],
@@ -114,7 +126,7 @@ def test_a_planted_wrong_verdict_is_found_printed_first_and_fails(tmp_path: Path
             candidate(2, "VO", rocksalt("V", "O", 4.09), [verdict(0, "bulk_modulus", "met", 260.0)], meets=False),
         ],
     )
-    status, found, printed = verify(run, data)
+    status, found = verify(run, data)
     assert status == 1
     by = {(one["formula"], one["property"]): one for one in found["checks"] if one["basis"] != "crystal"}
     assert by["MgO", "bulk_modulus"]["outcome"] == "refuted"
@@ -131,23 +143,23 @@ def test_a_planted_wrong_verdict_is_found_printed_first_and_fails(tmp_path: Path
     assert found["totals"]["false_share_of_decided_met"] == pytest.approx(1 / 4)
     assert found["totals"]["strict_wrong_met"] == 2
     assert found["answers"][0]["listed"] == ["expt_band_gap", "measured crystals"]
-    assert "REFUTED" in printed.splitlines()[1]
+    assert "REFUTED" in verify.printed[1]
 
 
-def test_right_verdicts_pass_and_a_broken_wish_fails(tmp_path: Path) -> None:
+def test_right_verdicts_pass_and_a_broken_wish_fails(tmp_path: Path, verify: Verify) -> None:
     data = write_tables(tmp_path / "data", mp_energy_above_hull=[("MgO", 0.0)])
     right = [verdict(0, "bulk_modulus", "met", 160.0), verdict(1, "energy_above_hull", "met", 0.0)]
     targets = [target("bulk_modulus", "above", 150), target("energy_above_hull", "below", 0.05)]
     one = candidate(1, "MgO", rocksalt("Mg", "O", 4.21), right, meets=True)
-    status, found, _ = verify(write_run(tmp_path / "right", spec(targets, required=["O"]), [one]), data)
+    status, found = verify(write_run(tmp_path / "right", spec(targets, required=["O"]), [one]), data)
     assert (status, found["totals"]["false_met"]) == (0, 0)
     assert found["totals"]["second_agrees"] == 1
-    status, found, _ = verify(write_run(tmp_path / "wish", spec(targets, excluded=["Mg"]), [one]), data)
+    status, found = verify(write_run(tmp_path / "wish", spec(targets, excluded=["Mg"]), [one]), data)
     assert status == 1
     assert [c["target"] for c in found["checks"] if c["outcome"] == "refuted"] == ["without ['Mg']"]
 
 
-def test_the_lowest_row_of_a_formula_cannot_refute_not_met(tmp_path: Path) -> None:
+def test_the_lowest_row_of_a_formula_cannot_refute_not_met(tmp_path: Path, verify: Verify) -> None:
     data = write_tables(tmp_path / "data", mp_energy_above_hull=[("VO", 0.0), ("CrO", 0.4)])
     targets = [target("energy_above_hull", "below", 0.05)]
     verdicts = [verdict(0, "energy_above_hull", "not met", 0.3)]
@@ -160,7 +172,7 @@ def test_the_lowest_row_of_a_formula_cannot_refute_not_met(tmp_path: Path) -> No
             candidate(3, "CrO", rocksalt("Cr", "O", 4.1), [verdict(0, "energy_above_hull", "met", 0.0)], meets=False),
         ],
     )
-    _, found, _ = verify(run, data)
+    _, found = verify(run, data)
     assert [one["outcome"] for one in found["checks"]] == ["undecided", "confirmed", "refuted"]
 
 

@@ -16,7 +16,7 @@ from matsmith.knowledge import phases
 from matsmith.knowledge.references import ReferencePhase, ReferenceSet, references_for
 from matsmith.tools.base import Deps
 from matsmith.tools.competing_phases import CompetingPhasesArgs, phases_of
-from matsmith.tools.competing_search import (
+from matsmith.tools.competing_screening import (
     ABOVE_STATIC_HULL_EV_PER_ATOM,
     KEPT_PER_FORMULA,
     RELAXATIONS_MAX,
@@ -124,6 +124,8 @@ def test_phases_of_the_search_join_the_shipped_tier(
     assert "competitors_joined" not in alone.outcome.facts
     assert joined.outcome.facts["competitors_joined"] == 1
     assert "searched on demand among 2 prototypes" in str(joined.outcome.facts["competition"])
+    assert "without phases searched on demand" in str(joined.outcome.facts["false_stable_rate_basis"])
+    assert "without phases" not in str(alone.outcome.facts["false_stable_rate_basis"])
 
 
 def test_a_search_never_makes_a_verdict_conclusive(
@@ -152,10 +154,19 @@ def test_phases_of_another_potential_are_refused(titanate: Record) -> None:
         phases_of(titanate.model_copy(update={"outcome": other}))
 
 
-@pytest.mark.parametrize("rows", [None, "MgO", [["MgO", "x"]], [[1, "x", -5.0]], [["MgO", "x", "-5"]]])
+@pytest.mark.parametrize(
+    "rows",
+    [None, "MgO", [["MgO", "x"]], [[1, "x", -5.0]], [["MgO", "x", "-5"]], [["MgO", "x", float("nan")]]],
+)
 def test_a_list_of_phases_in_another_form_is_refused(titanate: Record, rows: Any) -> None:
     broken = titanate.outcome.model_copy(update={"facts": {"phases": rows}})
     with pytest.raises(DataError, match="no list of phases"):
+        phases_of(titanate.model_copy(update={"outcome": broken}))
+
+
+def test_a_phase_of_no_formula_is_named(titanate: Record) -> None:
+    broken = titanate.outcome.model_copy(update={"facts": {"phases": [["Xx2", "x", -5.0]]}})
+    with pytest.raises(DataError, match="Xx"):
         phases_of(titanate.model_copy(update={"outcome": broken}))
 
 
@@ -248,7 +259,7 @@ def _above_hull(references: ReferenceSet, screened: Screened) -> float:
     return references.energy_above_hull(amounts, formation)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.randoms(use_true_random=False), st.floats(0.05, 1.0))
 def test_only_the_best_few_of_each_formula_near_the_hull_are_relaxed(random: Any, spread: float) -> None:
     references = references_for(("Al", "Ti", "Ni"), data_dir=None, cache_dir=None, only="shipped")

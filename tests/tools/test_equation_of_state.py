@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -125,18 +125,22 @@ class BreathingSolid:
 @pytest.fixture
 def measure(
     plain: Settings, rocksalt: Callable[..., Crystal], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Outcome]]:
+) -> Callable[..., Outcome]:
     """Measure the modulus of a cell of 9.33 Å3/atom with a made potential."""
 
     def measured(**changes: float) -> Outcome:
         crystal = rocksalt("Mg", edge=4.211)
         solid = BreathingSolid(**({"volume0": 4.211**3 / 8, "modulus_gpa": 100.0} | changes))
-        monkeypatch.setattr("matsmith.tools.equation_of_state.potential", lambda settings: solid)
+
+        def potential(settings: Settings) -> BreathingSolid:
+            return solid
+
+        monkeypatch.setattr("matsmith.tools.equation_of_state.potential", potential)
         deps = Deps(settings=plain, inputs={"c": crystal})
         ((_, outcome),) = run_many([EquationOfStateArgs(structure="c")], deps=deps)
         return outcome
 
-    return iter([measured]).__next__()  # pyright: ignore[reportReturnType]
+    return measured
 
 
 def test_the_tool_returns_the_modulus_of_an_exact_solid(measure: Callable[..., Outcome]) -> None:

@@ -46,7 +46,11 @@ class Counted:
             return self.outcome
 
         self.tool: Tool = run
-        monkeypatch.setattr("matsmith.tools.runner.get_tool", lambda name: self.tool)
+        monkeypatch.setattr("matsmith.tools.runner.get_tool", self.find)
+
+    def find(self, name: str) -> Tool:
+        assert name == "counted"
+        return self.tool
 
 
 @pytest.fixture

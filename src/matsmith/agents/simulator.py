@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+from matsmith.agents.competition import search_competitors
 from matsmith.agents.context import RunContext
 from matsmith.agents.critic import enough
 from matsmith.agents.decisions import SimulationQuestion
-from matsmith.agents.scoring import promise, score
-from matsmith.core.candidate import Candidate, Novelty, NoveltyLabel
+from matsmith.agents.estimates import most_promising, outlook
+from matsmith.agents.scoring import score
+from matsmith.agents.work import Work
+from matsmith.core.candidate import Candidate, Novelty
 from matsmith.core.crystal import Crystal
-from matsmith.core.errors import BudgetExceeded, MatsmithError
-from matsmith.core.properties import PROPERTIES
-from matsmith.core.quantity import Quantity
+from matsmith.core.errors import BudgetExceeded
 from matsmith.core.record import Record, Status
 from matsmith.core.run import EventKind, Judgement
-from matsmith.core.spec import DesignSpec
-from matsmith.core.verdict import Answer, Measurement, Verdict, judge, meets_all
-from matsmith.knowledge.calibration import calibration
-from matsmith.knowledge.references import references_for
+from matsmith.core.verdict import Answer, meets_all
 from matsmith.tools.duplicates import merge
 from matsmith.tools.novelty import label
 from matsmith.tools.registry import get_tool, tools_for
@@ -38,50 +35,7 @@ _LOOK_UPS = {"known_crystal", "known_property", "element_price"}
 KNOWN = "known"
 # Below this cost a tool runs on every relaxed candidate; above it only where the verdict still hangs on it.
 _CHEAP_S = 0.5
-# How far a screened, unrelaxed estimate lies from the relaxed one (typical relaxation gain and its scatter).
-_RELAXATION_GAIN_EV_PER_ATOM, _SCREENED_SIGMA_EV_PER_ATOM = 0.06, 0.12
-_ROUGH_MODULUS_SIGMA, _ROUGH_DENSITY_SIGMA = 0.3, 0.08
 _CHUNK = 40
-
-
-@dataclass
-class Work:
-    """A candidate on its way through the stages."""
-
-    candidate: Candidate
-    screened: Record | None = None
-    relaxed: Record | None = None
-    records: list[Record] = field(default_factory=list[Record])
-    verdicts: list[Verdict] = field(default_factory=list[Verdict])
-    novelty: NoveltyLabel = field(default_factory=NoveltyLabel)
-    rejected: str = ""
-    told: bool = False
-
-    @property
-    def alive(self) -> bool:
-        """Whether it is still in the run."""
-        return not self.rejected
-
-    @property
-    def structure(self) -> str:
-        """Id of the best structure at hand: the relaxed one, else the candidate's own."""
-        return self.relaxed.id if self.relaxed is not None else self.candidate.id
-
-    @property
-    def crystal(self) -> Crystal:
-        """The structure that `structure` names."""
-        relaxed = None if self.relaxed is None else self.relaxed.outcome.crystal
-        return relaxed or self.candidate.crystal
-
-    @property
-    def settled(self) -> bool:
-        """Whether every target has its verdict."""
-        return bool(self.verdicts) and all(verdict.answer is not Answer.UNKNOWN for verdict in self.verdicts)
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether some hard target is certainly not met."""
-        return any(verdict.answer is Answer.NOT_MET for verdict in self.verdicts)
 
 
 def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_number: int) -> bool:
@@ -110,11 +64,12 @@ def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_numb
             ),
             key=str(round_number),
         )
-        chosen = _most_promising(context, open_works)[: plan.relax]
+        chosen = most_promising(context, open_works)[: plan.relax]
         _relax(context, chosen, round_number=round_number)
         relaxed = [work for work in chosen if work.relaxed is not None and work.alive]
         _merge_duplicates(context, relaxed, round_number=round_number)
         _measure_cheaply(context, chosen)
+        search_competitors(context, chosen)
         _measure_dearly(context, chosen, limit=plan.measure, round_number=round_number)
     except BudgetExceeded:
         out_of_budget = True
@@ -154,64 +109,6 @@ def _screen(context: RunContext, works: list[Work], *, round_number: int) -> Non
                 EventKind.PROGRESS, round_number=round_number, stage="screen", done=done, total=len(works)
             )
     context.pace.learn("screen", seconds=time.monotonic() - started, count=done)
-
-
-def estimates(context: RunContext, work: Work) -> dict[str, Quantity]:
-    """Rough values of the targets' properties from the screening, with wide sigmas; they order work only."""
-    record = work.screened
-    if record is None or record.outcome.crystal is None:
-        return {}
-    found: dict[str, Quantity] = {}
-    facts, crystal = record.outcome.facts, record.outcome.crystal
-    wanted = {target.property for target in context.spec.targets}
-    modulus = facts.get("rough_bulk_modulus_gpa")
-    if "bulk_modulus" in wanted and isinstance(modulus, float) and modulus > 0:
-        value = calibration("bulk_modulus").factor * modulus
-        found["bulk_modulus"] = Quantity(value=value, unit="GPa", sigma=_ROUGH_MODULUS_SIGMA * value)
-    if "density" in wanted:
-        from pymatgen.core import Composition
-
-        density = float(Composition(crystal.amounts).weight) * 1.66053906660 / crystal.volume_angstrom3
-        found["density"] = Quantity(value=density, unit="g/cm3", sigma=_ROUGH_DENSITY_SIGMA * density)
-    energy = facts.get("screened_energy_ev_per_atom")
-    if "energy_above_hull" in wanted and isinstance(energy, float):
-        above = _screened_energy_above_hull(context, work, energy=energy)
-        if above is not None:
-            found["energy_above_hull"] = Quantity(
-                value=above - _RELAXATION_GAIN_EV_PER_ATOM, unit="eV/atom", sigma=_SCREENED_SIGMA_EV_PER_ATOM
-            )
-    return found
-
-
-def _screened_energy_above_hull(context: RunContext, work: Work, *, energy: float) -> float | None:
-    crystal = work.candidate.crystal
-    settings = context.settings
-    try:
-        references = references_for(
-            crystal.elements, data_dir=settings.data_dir, cache_dir=settings.cache_dir, only=None
-        )
-        amounts = {symbol: float(amount) for symbol, amount in crystal.amounts.items()}
-        formation, _ = references.formation_energy(amounts, energy)
-        return references.energy_above_hull(crystal.formula, formation)
-    except MatsmithError:
-        # Without references the candidate keeps even odds here; the stability tool will say why.
-        return None
-
-
-def _most_promising(context: RunContext, works: list[Work]) -> list[Work]:
-    """Alive candidates, most promising first; at most three of a formula at the front."""
-    ranked = sorted(
-        (work for work in works if work.alive),
-        key=lambda work: (-promise(context.spec, estimates(context, work)), work.candidate.id),
-    )
-    seen: dict[str, int] = {}
-    front: list[Work] = []
-    back: list[Work] = []
-    for work in ranked:
-        formula = work.candidate.formula
-        seen[formula] = seen.get(formula, 0) + 1
-        (front if seen[formula] <= 3 else back).append(work)
-    return front + back
 
 
 def _relax(context: RunContext, works: list[Work], *, round_number: int) -> None:
@@ -289,7 +186,7 @@ def _describe(context: RunContext, work: Work, *, names: Iterable[str]) -> None:
     for name in names:
         if name != "symmetry":
             _run(context, name, work)
-    _judge(context, work)
+    work.judge(context.spec)
 
 
 def _run(context: RunContext, name: str, work: Work) -> Record | None:
@@ -313,7 +210,7 @@ def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round
         waiting = [
             work for work in works if work.alive and work.relaxed is not None and _hangs_on(work, name)
         ]
-        waiting.sort(key=lambda work: (-_outlook(context, work), work.candidate.id))
+        waiting.sort(key=lambda work: (-outlook(context, work), work.candidate.id))
         chosen = waiting[:limit]
         started, done = time.monotonic(), 0
         calls = [{"structure": work.relaxed.id} for work in chosen if work.relaxed is not None]
@@ -321,7 +218,7 @@ def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round
             for index, record in context.runner.run_many(name, calls, deadline=context.deadline):
                 done += 1
                 chosen[index].records.append(record)
-                _judge(context, chosen[index])
+                chosen[index].judge(context.spec)
                 _tell_candidate(context, chosen[index], round_number=round_number)
                 context.tell(
                     EventKind.PROGRESS,
@@ -343,51 +240,6 @@ def _hangs_on(work: Work, tool_name: str) -> bool:
         verdict.property in measured and (verdict.answer is Answer.UNKNOWN or not verdict.record)
         for verdict in work.verdicts
     )
-
-
-def _outlook(context: RunContext, work: Work) -> float:
-    """Score so far plus what the screening promises for the targets that are not measured."""
-    missing = {verdict.property for verdict in work.verdicts if verdict.quantity is None}
-    rough = {name: value for name, value in estimates(context, work).items() if name in missing}
-    return score(context.spec, work.verdicts) + promise(context.spec, rough)
-
-
-def measurements(spec: DesignSpec, target_index: int, records: Sequence[Record]) -> list[Measurement]:
-    """What the records say about a target's property, from the tools that the registry lists for it."""
-    name = spec.targets[target_index].property
-    tools = set(PROPERTIES[name].tools)
-    found: list[Measurement] = []
-    for record in records:
-        quantity = record.quantities.get(name)
-        if quantity is None or record.tool not in tools:
-            continue
-        facts = record.outcome.facts
-        conclusive = bool(facts.get("conclusive", True))
-        caveat = (
-            ""
-            if conclusive
-            else f"{facts.get('word', 'not refuted')}: against {facts.get('references', 'incomplete references')}"
-        )
-        found.append(
-            Measurement(
-                record=record.id, tool=record.tool, quantity=quantity, conclusive=conclusive, caveat=caveat
-            )
-        )
-    return found
-
-
-def _judge(context: RunContext, work: Work) -> None:
-    spec = context.spec
-    work.verdicts = [
-        judge(
-            target,
-            measurements(spec, index, work.records),
-            spec=spec,
-            candidate=work.candidate.id,
-            index=index,
-        )
-        for index, target in enumerate(spec.targets)
-    ]
 
 
 def _tell_candidate(context: RunContext, work: Work, *, round_number: int) -> None:

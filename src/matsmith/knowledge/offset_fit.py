@@ -22,7 +22,7 @@ _ITERATIONS = 60
 class FitSettings:
     """Where the loss turns linear, in eV/atom, and how strongly the references are held, in (atoms of data)."""
 
-    huber_ev_per_atom: float = 0.05
+    huber_ev_per_atom: float = 0.03
     ridge: float = 0.02
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator
 
 from matsmith.core.elements import check_elements
 from matsmith.core.errors import DataError, SpecError, StructureError
 from matsmith.core.record import Outcome, Record
 from matsmith.core.settings import Settings
+from matsmith.knowledge.formulas import key_amounts, reduced_key
 from matsmith.knowledge.prototypes import by_name
 from matsmith.knowledge.references import ReferencePhase, references_for
 from matsmith.tools.base import Args, Deps, tool
-from matsmith.tools.competing_search import ABOVE_HULL_EV_PER_ATOM, ATOMS_MAX, Search, search
+from matsmith.tools.competing_screening import ATOMS_MAX
+from matsmith.tools.competing_search import ABOVE_HULL_EV_PER_ATOM, Search, search
 from matsmith.tools.potential import potential, weights_hash
 from matsmith.tools.reference_identity import shipped_identity
 from matsmith.tools.results import method_of
@@ -130,7 +133,7 @@ def _written(elements: Sequence[str]) -> str:
 @tool(
     name=NAME,
     title="Competing phases, searched on demand",
-    cost_s=60.0,
+    cost_s=40.0,
     needs_worker=True,
     identity=_identity,
     run_many=run_many,
@@ -151,7 +154,6 @@ def phases_of(record: Record) -> list[ReferencePhase]:
     Raises `DataError` for a record of another tool, of another potential or without phases in the form expected.
     """
     from matsmith.knowledge import offsets
-    from matsmith.knowledge.formulas import key_amounts, reduced_key
 
     if record.tool != NAME:
         raise DataError(
@@ -167,21 +169,32 @@ def phases_of(record: Record) -> list[ReferencePhase]:
     rows = record.outcome.facts.get("phases")
     found: list[ReferencePhase] = []
     for row in rows if isinstance(rows, list) else [None]:
-        if not (
-            isinstance(row, list) and len(row) == 3 and isinstance(row[0], str) and isinstance(row[2], float)
-        ):
-            raise DataError(f"Record {record.id[:8]} holds no list of phases.", hint=f"Run {NAME} again.")
-        key = reduced_key(row[0])
-        energy, _ = offsets.formation_energy(key_amounts(key), row[2], basis="shipped")
+        formula, energy_ev_per_atom = _row(row, record_id=record.id)
+        formation, _ = offsets.formation_energy(key_amounts(formula), energy_ev_per_atom, basis="shipped")
         found.append(
             ReferencePhase(
-                formula=key,
-                formation_energy_ev_per_atom=energy,
+                formula=formula,
+                formation_energy_ev_per_atom=formation,
                 source=SOURCE,
                 date=record.started_at.date().isoformat(),
             )
         )
     return found
+
+
+def _row(row: JsonValue, *, record_id: str) -> tuple[str, float]:
+    """Reduced formula and energy of one phase of a record."""
+    if isinstance(row, list) and len(row) == 3:
+        formula, _, energy = row
+        if isinstance(formula, str) and isinstance(energy, int | float) and math.isfinite(energy):
+            try:
+                return reduced_key(formula), float(energy)
+            except SpecError as error:
+                raise DataError(
+                    f"Record {record_id[:8]} holds the phase {formula!r}: {error.message}",
+                    hint=f"Run {NAME} again.",
+                ) from error
+    raise DataError(f"Record {record_id[:8]} holds no list of phases.", hint=f"Run {NAME} again.")
 
 
 TOOL = run

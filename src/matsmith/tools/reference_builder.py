@@ -1,6 +1,7 @@
 """Builds the reference phases that ship: elements and binaries, decorated, screened by static energy and relaxed.
 
     python -m matsmith.tools.reference_builder run      looks for phases, system by system, and can be stopped and resumed
+    python -m matsmith.tools.reference_builder deepen   takes a second look at what the first pass left out; resumable too
     python -m matsmith.tools.reference_builder export   writes what has been found so far to the package
 
 Each finished element or system is one line of JSON in the work folder, so nothing is computed twice.
@@ -73,7 +74,7 @@ def build(work: Path, *, systems: Sequence[tuple[str, str]] | None = None) -> No
         for line in _build_elements(
             missing[start : start + _ELEMENTS_PER_GROUP], potential=potential, progress=progress
         ):
-            _append(work / "elements.jsonl", line)
+            append_line(work / "elements.jsonl", line)
     if not (work / "molecules.jsonl").exists():
         _append_all(work / "molecules.jsonl", _build_molecules(potential=potential, progress=progress))
     elements = elemental_energies(work)
@@ -82,7 +83,7 @@ def build(work: Path, *, systems: Sequence[tuple[str, str]] | None = None) -> No
     for start in range(0, len(todo), _SYSTEMS_PER_GROUP):
         group = todo[start : start + _SYSTEMS_PER_GROUP]
         for line in _build_group(group, elements=elements, potential=potential, progress=progress):
-            _append(work / "systems.jsonl", line)
+            append_line(work / "systems.jsonl", line)
         progress.tick(f"last {'-'.join(group[-1])}", force=True)
     progress.tick("finished", force=True)
 
@@ -117,7 +118,8 @@ def elemental_energies(work: Path) -> dict[str, float]:
     }
 
 
-def _append(path: Path, line: dict[str, Any]) -> None:
+def append_line(path: Path, line: dict[str, Any]) -> None:
+    """Write one line to a checkpoint, and to the disk."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, separators=(",", ":")) + "\n")
         file.flush()
@@ -126,7 +128,7 @@ def _append(path: Path, line: dict[str, Any]) -> None:
 
 def _append_all(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     for line in lines:
-        _append(path, line)
+        append_line(path, line)
 
 
 def _build_molecules(*, potential: BatchedCHGNet, progress: Progress) -> list[dict[str, Any]]:
@@ -265,7 +267,7 @@ def _screen(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the builder."""
     parser = argparse.ArgumentParser(prog="python -m matsmith.tools.reference_builder", description=__doc__)
-    parser.add_argument("action", choices=("run", "export"))
+    parser.add_argument("action", choices=("run", "deepen", "export"))
     parser.add_argument("--work", type=Path, default=Path("refbuild"), help="folder of the checkpoint")
     parser.add_argument(
         "--out", type=Path, default=None, help="file to export to (default: the package's own)"
@@ -273,6 +275,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.action == "run":
         build(chosen.work)
+    elif chosen.action == "deepen":
+        from matsmith.tools.reference_deepen import deepen
+
+        deepen(chosen.work)
     else:
         from matsmith.tools.reference_export import export
 

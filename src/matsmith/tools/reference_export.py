@@ -44,7 +44,10 @@ def export(work: Path, *, out: Path | None = None) -> str:
     target = out or PHASES_FILE
     elements = builder.read_lines(work / "elements.jsonl", key="symbol")
     systems = builder.read_lines(work / "systems.jsonl", key="system")
-    molecules = builder.read_lines(work / "molecules.jsonl", key="system")
+    for name in ("molecules.jsonl", "deepened.jsonl"):
+        for system, line in builder.read_lines(work / name, key="system").items():
+            if system in systems:
+                systems[system]["relaxed"] += line["relaxed"]
     if not elements:
         raise DataError(f"{work} holds no finished element.", hint="Run the builder first.")
     energies = builder.elemental_energies(work)
@@ -53,13 +56,14 @@ def export(work: Path, *, out: Path | None = None) -> str:
         phases += [_row(symbol, r) for r in _polymorphs(line["relaxed"])]
     for system, line in systems.items():
         if all(symbol in energies for symbol in system):
-            phases += _of_system(
-                system, line["relaxed"] + molecules.get(system, {"relaxed": []})["relaxed"], energies
-            )
+            phases += _of_system(system, line["relaxed"], energies)
     planned = {"-".join(sorted(s)): s for s in binary_systems()}
     searched = sorted("-".join(sorted(s)) for s in systems)
     content = {
-        "method": _method(elements, systems, missing=sorted(set(planned) - set(searched))),
+        "method": {
+            **_method(elements, systems, missing=sorted(set(planned) - set(searched))),
+            "n_second_look": len(builder.read_lines(work / "deepened.jsonl", key="system")),
+        },
         "searched": searched,
         "phases": phases,
     }

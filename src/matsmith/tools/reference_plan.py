@@ -199,7 +199,8 @@ def _charges_allow(prototype: Prototype, symbols: tuple[str, ...], system: tuple
     if cation in _PEROXIDE_FORMERS and anion in _CHALCOGEN_CHAIN_CHARGE:
         high = _CHALCOGEN_CHAIN_CHARGE[anion]
     elif anion in ("S", "Se", "Te"):
-        high = max(high, 4.0)
+        # Polysulfides on the one side, metallic monosulfides of trivalent metals on the other.
+        low, high = min(low, 2.0), max(high, 4.0)
     return low <= charge + 1e-9 and charge <= high + 1e-9
 
 

@@ -83,7 +83,7 @@ def by_hull(
     familiar: bool = False,
 ) -> list[Screened]:
     """The given decorations by their height above their own hull; the best of each formula come before second ones."""
-    points = [(_fraction(s, system[1]), formation(s, elements), s) for s in screened]
+    points = [(fraction(s, system[1]), formation(s, elements), s) for s in screened]
     hull = lower_hull([(x, e) for x, e, _ in points] + [(0.0, 0.0), (1.0, 0.0)])
     seen: dict[float, int] = {}
     ranked: list[tuple[float, Screened]] = []
@@ -94,12 +94,13 @@ def by_hull(
         seen[round(x, 6)] = rank + 1
         above = energy - hull_level(hull, x)
         if rank < _POLYMORPHS_MAX and above < window:
-            bonus = _FAMILIAR_BONUS_EV_PER_ATOM if familiar and _is_familiar(s) else 0.0
+            bonus = _FAMILIAR_BONUS_EV_PER_ATOM if familiar and is_familiar(s) else 0.0
             ranked.append((above + _POLYMORPH_PENALTY_EV_PER_ATOM * rank - bonus, s))
     return [s for _, s in sorted(ranked, key=lambda r: r[0])[:count]]
 
 
-def _is_familiar(screened: Screened) -> bool:
+def is_familiar(screened: Screened) -> bool:
+    """True for the commonest structure types."""
     return screened.decoration.prototype.strukturbericht in _FAMILIAR_TYPES
 
 
@@ -131,6 +132,7 @@ def hull_level(hull: Sequence[tuple[float, float]], x: float) -> float:
     return float(np.interp(x, [point[0] for point in hull], [point[1] for point in hull]))
 
 
-def _fraction(screened: Screened, symbol: str) -> float:
+def fraction(screened: Screened, symbol: str) -> float:
+    """Share of an element among the atoms."""
     amounts = screened.decoration.amounts
     return amounts[symbol] / sum(amounts.values())

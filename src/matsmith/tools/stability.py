@@ -133,7 +133,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 [formula, round(share, 4)] for formula, share in references.decomposition(crystal.formula)
             ],
             "word": references.verdict(likeliest, threshold_ev_per_atom=RATE_THRESHOLD_EV_PER_ATOM),
-            **_rate_facts(references),
+            **_rate_facts(references, searched),
         },
         method=Method(
             name="distance to the convex hull (qhull)",
@@ -153,7 +153,7 @@ def _search_facts(references: ReferenceSet, searched: Record | None) -> dict[str
     facts = searched.outcome.facts
     return {
         "competitors_joined": joined,
-        "competition": f"{facts['system']} searched on demand among {facts['prototypes_searched']} prototypes, "
+        "competition": f"{facts.get('system')} searched on demand among {facts.get('prototypes_searched')} prototypes, "
         f"{joined} phases joined; not searched: {_listed(facts.get('left_out'))}",
     }
 
@@ -162,14 +162,15 @@ def _listed(value: JsonValue) -> str:
     return "; ".join(str(entry) for entry in value) if isinstance(value, list) else "not stated"
 
 
-def _rate_facts(references: ReferenceSet) -> dict[str, str | float]:
+def _rate_facts(references: ReferenceSet, searched: Record | None) -> dict[str, str | float]:
     rate = references.false_stable_rate(threshold_ev_per_atom=RATE_THRESHOLD_EV_PER_ATOM)
     if rate is None:
         return {"false_stable_rate": "not measured for this tier"}
+    alone = ", without phases searched on demand" if _search_facts(references, searched) else ""
     return {
         "false_stable_rate": round(rate.rate, 4),
         "false_stable_rate_basis": f"{rate.called_stable} of {rate.unstable} unstable phases of {rate.n_elements} elements "
-        f"lay within {rate.threshold_ev_per_atom} eV/atom of this tier's hull ({rate.date})",
+        f"lay within {rate.threshold_ev_per_atom} eV/atom of this tier's hull ({rate.date}){alone}",
     }
 
 

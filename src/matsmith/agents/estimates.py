@@ -1,0 +1,80 @@
+"""What the screening promises of a candidate: rough values with wide sigmas that order work and decide nothing."""
+
+from __future__ import annotations
+
+from matsmith.agents.context import RunContext
+from matsmith.agents.scoring import promise, score
+from matsmith.agents.work import Work
+from matsmith.core.errors import MatsmithError
+from matsmith.core.quantity import Quantity
+from matsmith.knowledge.calibration import calibration
+from matsmith.knowledge.references import references_for
+
+# How far a screened, unrelaxed estimate lies from the relaxed one (typical relaxation gain and its scatter).
+_RELAXATION_GAIN_EV_PER_ATOM, _SCREENED_SIGMA_EV_PER_ATOM = 0.06, 0.12
+_ROUGH_MODULUS_SIGMA, _ROUGH_DENSITY_SIGMA = 0.3, 0.08
+
+
+def estimates(context: RunContext, work: Work) -> dict[str, Quantity]:
+    """Rough values of the targets' properties from the screening, with wide sigmas; they order work only."""
+    record = work.screened
+    if record is None or record.outcome.crystal is None:
+        return {}
+    found: dict[str, Quantity] = {}
+    facts, crystal = record.outcome.facts, record.outcome.crystal
+    wanted = {target.property for target in context.spec.targets}
+    modulus = facts.get("rough_bulk_modulus_gpa")
+    if "bulk_modulus" in wanted and isinstance(modulus, float) and modulus > 0:
+        value = calibration("bulk_modulus").factor * modulus
+        found["bulk_modulus"] = Quantity(value=value, unit="GPa", sigma=_ROUGH_MODULUS_SIGMA * value)
+    if "density" in wanted:
+        from pymatgen.core import Composition
+
+        density = float(Composition(crystal.amounts).weight) * 1.66053906660 / crystal.volume_angstrom3
+        found["density"] = Quantity(value=density, unit="g/cm3", sigma=_ROUGH_DENSITY_SIGMA * density)
+    energy = facts.get("screened_energy_ev_per_atom")
+    if "energy_above_hull" in wanted and isinstance(energy, float):
+        above = _screened_energy_above_hull(context, work, energy=energy)
+        if above is not None:
+            found["energy_above_hull"] = Quantity(
+                value=above - _RELAXATION_GAIN_EV_PER_ATOM, unit="eV/atom", sigma=_SCREENED_SIGMA_EV_PER_ATOM
+            )
+    return found
+
+
+def _screened_energy_above_hull(context: RunContext, work: Work, *, energy: float) -> float | None:
+    crystal = work.candidate.crystal
+    settings = context.settings
+    try:
+        references = references_for(
+            crystal.elements, data_dir=settings.data_dir, cache_dir=settings.cache_dir, only=None
+        )
+        amounts = {symbol: float(amount) for symbol, amount in crystal.amounts.items()}
+        formation, _ = references.formation_energy(amounts, energy)
+        return references.energy_above_hull(crystal.formula, formation)
+    except MatsmithError:
+        # Without references the candidate keeps even odds here; the stability tool will say why.
+        return None
+
+
+def most_promising(context: RunContext, works: list[Work]) -> list[Work]:
+    """Alive candidates, most promising first; at most three of a formula at the front."""
+    ranked = sorted(
+        (work for work in works if work.alive),
+        key=lambda work: (-promise(context.spec, estimates(context, work)), work.candidate.id),
+    )
+    seen: dict[str, int] = {}
+    front: list[Work] = []
+    back: list[Work] = []
+    for work in ranked:
+        formula = work.candidate.formula
+        seen[formula] = seen.get(formula, 0) + 1
+        (front if seen[formula] <= 3 else back).append(work)
+    return front + back
+
+
+def outlook(context: RunContext, work: Work) -> float:
+    """Score so far plus what the screening promises for the targets that are not measured."""
+    missing = {verdict.property for verdict in work.verdicts if verdict.quantity is None}
+    rough = {name: value for name, value in estimates(context, work).items() if name in missing}
+    return score(context.spec, work.verdicts) + promise(context.spec, rough)

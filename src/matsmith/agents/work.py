@@ -1,0 +1,90 @@
+"""A candidate on its way through the simulator's stages, and its verdicts from the records it has gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from matsmith.core.candidate import Candidate, NoveltyLabel
+from matsmith.core.crystal import Crystal
+from matsmith.core.properties import PROPERTIES
+from matsmith.core.record import Record
+from matsmith.core.spec import DesignSpec
+from matsmith.core.verdict import Answer, Measurement, Verdict, judge
+
+
+@dataclass
+class Work:
+    """A candidate on its way through the stages."""
+
+    candidate: Candidate
+    screened: Record | None = None
+    relaxed: Record | None = None
+    records: list[Record] = field(default_factory=list[Record])
+    verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    novelty: NoveltyLabel = field(default_factory=NoveltyLabel)
+    rejected: str = ""
+    told: bool = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still in the run."""
+        return not self.rejected
+
+    @property
+    def structure(self) -> str:
+        """Id of the best structure at hand: the relaxed one, else the candidate's own."""
+        return self.relaxed.id if self.relaxed is not None else self.candidate.id
+
+    @property
+    def crystal(self) -> Crystal:
+        """The structure that `structure` names."""
+        relaxed = None if self.relaxed is None else self.relaxed.outcome.crystal
+        return relaxed or self.candidate.crystal
+
+    @property
+    def settled(self) -> bool:
+        """Whether every target has its verdict."""
+        return bool(self.verdicts) and all(verdict.answer is not Answer.UNKNOWN for verdict in self.verdicts)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether some hard target is certainly not met."""
+        return any(verdict.answer is Answer.NOT_MET for verdict in self.verdicts)
+
+    def judge(self, spec: DesignSpec) -> None:
+        """Judge every target from the records at hand."""
+        self.verdicts = [
+            judge(
+                target,
+                measurements(spec, index, self.records),
+                spec=spec,
+                candidate=self.candidate.id,
+                index=index,
+            )
+            for index, target in enumerate(spec.targets)
+        ]
+
+
+def measurements(spec: DesignSpec, target_index: int, records: Sequence[Record]) -> list[Measurement]:
+    """What the records say about a target's property, from the tools that the registry lists for it."""
+    name = spec.targets[target_index].property
+    tools = set(PROPERTIES[name].tools)
+    found: list[Measurement] = []
+    for record in records:
+        quantity = record.quantities.get(name)
+        if quantity is None or record.tool not in tools:
+            continue
+        facts = record.outcome.facts
+        conclusive = bool(facts.get("conclusive", True))
+        caveat = (
+            ""
+            if conclusive
+            else f"{facts.get('word', 'not refuted')}: against {facts.get('references', 'incomplete references')}"
+        )
+        found.append(
+            Measurement(
+                record=record.id, tool=record.tool, quantity=quantity, conclusive=conclusive, caveat=caveat
+            )
+        )
+    return found

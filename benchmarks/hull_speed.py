@@ -27,7 +27,10 @@ def measure(*, width: int, phases: int, queries: int, seed: int) -> dict[str, fl
     from pymatgen.core import Composition
 
     random = np.random.default_rng(seed)
-    amounts = random.integers(0, 9, size=(phases, width)) + np.eye(width, dtype=int)[random.integers(0, width, phases)]
+    amounts = (
+        random.integers(0, 9, size=(phases, width))
+        + np.eye(width, dtype=int)[random.integers(0, width, phases)]
+    )
     fractions = amounts / amounts.sum(axis=1, keepdims=True)
     # A bowl with noise: about as many phases are stable as in the systems of a real database.
     energies = -2.0 * (1 - (fractions**2).sum(axis=1)) + random.normal(0.1, 0.15, phases)
@@ -71,12 +74,16 @@ def measure(*, width: int, phases: int, queries: int, seed: int) -> dict[str, fl
 
 def main() -> None:
     """Print one line for each case."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--queries", type=int, default=2000)
     arguments = parser.parse_args()
     measure(width=3, phases=20, queries=10, seed=1)  # imports are not part of the time
     print(f"{arguments.queries} queries; seconds; the ratio is pymatgen's build and queries over ours")
-    print("elements phases facets   build   query   pymatgen build   pymatgen query   ratio   difference eV/atom")
+    print(
+        "elements phases facets   build   query   pymatgen build   pymatgen query   ratio   difference eV/atom"
+    )
     for width, phases in CASES:
         found = measure(width=width, phases=phases, queries=arguments.queries, seed=0)
         print(

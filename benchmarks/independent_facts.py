@@ -38,7 +38,36 @@ NAMED_TABLES = (
 )
 # At least 50 mg in a kilogram of crust, or more than 0.5 % of dry air (CRC Handbook of Chemistry and Physics, section 14).
 COMMON_ELEMENTS = frozenset(
-    ["O", "Si", "Al", "Fe", "Ca", "Na", "Mg", "K", "Ti", "H", "P", "Mn", "F", "Ba", "Sr", "S", "C", "Zr", "Cl", "V", "Cr", "Rb", "Ni", "Zn", "Ce", "Cu", "N", "Ar"]
+    [
+        "O",
+        "Si",
+        "Al",
+        "Fe",
+        "Ca",
+        "Na",
+        "Mg",
+        "K",
+        "Ti",
+        "H",
+        "P",
+        "Mn",
+        "F",
+        "Ba",
+        "Sr",
+        "S",
+        "C",
+        "Zr",
+        "Cl",
+        "V",
+        "Cr",
+        "Rb",
+        "Ni",
+        "Zn",
+        "Ce",
+        "Cu",
+        "N",
+        "Ar",
+    ]
 )
 Key = tuple[tuple[str, int], ...]
 

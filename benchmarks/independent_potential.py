@@ -82,7 +82,9 @@ class Corrections:
         if "O" in amounts:
             kind = str(oxide_type(structure, 1.05))
             kind = "oxide" if kind in ("hydroxide", "None") else kind
-            total += amounts["O"] * (self._old["OxideCorrections"][kind] - self._new["CompositionCorrections"][kind])
+            total += amounts["O"] * (
+                self._old["OxideCorrections"][kind] - self._new["CompositionCorrections"][kind]
+            )
         if "S" in amounts:
             kind = sulfide_type(structure)
             newer = self._new["CompositionCorrections"]["S"] if kind in ("sulfide", "polysulfide") else 0.0
@@ -145,9 +147,13 @@ class StockPotential:
         path = self._data / "mp_elemental_reference_entries.json.gz"
         with gzip.open(path, "rt", encoding="utf-8") as file:
             rows: dict[str, dict[str, Any]] = json.load(file)
-        computed = {symbol: float(ComputedEntry.from_dict(row).energy_per_atom) for symbol, row in rows.items()}
+        computed = {
+            symbol: float(ComputedEntry.from_dict(row).energy_per_atom) for symbol, row in rows.items()
+        }
         gases = {symbol: self._corrections.gas_ev_per_atom(symbol) for symbol in computed}
-        return {symbol: energy if (gas := gases[symbol]) is None else gas for symbol, energy in computed.items()}
+        return {
+            symbol: energy if (gas := gases[symbol]) is None else gas for symbol, energy in computed.items()
+        }
 
     def _kept(self, what: str, structure: Structure, compute: Callable[[], Any]) -> Any:
         name = f"{what}:{_digest(structure)}"
@@ -165,7 +171,9 @@ class StockPotential:
 
     def _relax(self, structure: Structure) -> dict[str, Any]:
         start = structure.get_primitive_structure()
-        final: Structure = self._optimizer.relax(start, fmax=0.03, steps=300, verbose=False)["final_structure"]
+        final: Structure = self._optimizer.relax(start, fmax=0.03, steps=300, verbose=False)[
+            "final_structure"
+        ]
         final = Structure(final.lattice, final.species, final.frac_coords)
         answer = self._model.predict_structure(final)
         return asdict(

@@ -63,11 +63,23 @@ def main() -> int:
     options = parser.parse_args()
     dice = random.Random(options.seed)
     left, number, bad = options.kills, 0, 0
-    print(f"{'run':>3} {'killed after (s, each session)':34s} {'records':>7} {'twice':>6} {'chain':>7}  ended")
+    print(
+        f"{'run':>3} {'killed after (s, each session)':34s} {'records':>7} {'twice':>6} {'chain':>7}  ended"
+    )
     with tempfile.TemporaryDirectory() as scratch:
         while left > 0:
             folder = Path(scratch) / f"run{number}"
-            arguments = ["design", OBJECTIVE, "--yes", "--budget", options.budget, "--out", str(folder), "--seed", str(number)]
+            arguments = [
+                "design",
+                OBJECTIVE,
+                "--yes",
+                "--budget",
+                options.budget,
+                "--out",
+                str(folder),
+                "--seed",
+                str(number),
+            ]
             moments: list[float] = []
             for _ in range(min(options.kills_per_run, left)):
                 moment = dice.uniform(2.0, 22.0)
@@ -83,16 +95,22 @@ def main() -> int:
             _, errors = last.communicate()
             records, twice, problems, ended = examine(folder)
             verified = subprocess.run(
-                [sys.executable, "-m", "matsmith.app.main", "verify", str(folder)], capture_output=True, check=False
+                [sys.executable, "-m", "matsmith.app.main", "verify", str(folder)],
+                capture_output=True,
+                check=False,
             ).returncode
             good = not twice and not problems and verified == 0 and last.returncode in (0, 3)
             bad += not good
             shown = ", ".join(f"{moment:.1f}" for moment in moments)
-            print(f"{number:>3} {shown:34s} {records:>7} {twice:>6} {'intact' if not problems and verified == 0 else 'BROKEN':>7}  {ended} (exit {last.returncode})")
+            print(
+                f"{number:>3} {shown:34s} {records:>7} {twice:>6} {'intact' if not problems and verified == 0 else 'BROKEN':>7}  {ended} (exit {last.returncode})"
+            )
             if not good:
                 print(errors.decode()[-2000:], problems)
             number += 1
-    print(f"{options.kills - left} kills in {number} runs: {number - bad} completed with every record computed once and the chain intact")
+    print(
+        f"{options.kills - left} kills in {number} runs: {number - bad} completed with every record computed once and the chain intact"
+    )
     return 1 if bad else 0
 
 

@@ -58,7 +58,9 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
         messages = cast("list[dict[str, str]]", body["messages"])
         text = "\n".join(message["content"] for message in messages if message["role"] == "user")
     except (KeyError, TypeError) as problem:
-        raise NotUnderstood("This server answers requests with a response_format of type json_schema.") from problem
+        raise NotUnderstood(
+            "This server answers requests with a response_format of type json_schema."
+        ) from problem
     marked = _MARKED.search(text)
     if name not in _QUESTIONS or marked is None:
         raise NotUnderstood(f"No question for a {name} stands in the request.")
@@ -73,7 +75,9 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
         "object": "chat.completion",
         "created": int(time.time()),
         "model": MODEL,
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
+        "choices": [
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
+        ],
         "usage": {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written},
     }
 
@@ -86,7 +90,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """List the one model."""
         if self.path == "/v1/models":
-            self._send(200, {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "matsmith"}]})
+            self._send(
+                200, {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "matsmith"}]}
+            )
         else:
             self._fail(404, f"There is no {self.path}.")
 
@@ -111,7 +117,10 @@ class Handler(BaseHTTPRequestHandler):
         print(f"{self.address_string()} {format % args}", flush=True)
 
     def _fail(self, status: int, message: str) -> None:
-        self._send(status, {"error": {"message": message, "type": "invalid_request_error", "code": None, "param": None}})
+        self._send(
+            status,
+            {"error": {"message": message, "type": "invalid_request_error", "code": None, "param": None}},
+        )
 
     def _send(self, status: int, body: object) -> None:
         raw = json.dumps(body).encode()

@@ -132,7 +132,9 @@ def run_one(entry: dict[str, Any], *, out: Path, budget: str) -> Result:
         errors.seek(0)
         said = [line.strip() for line in errors if line.startswith("matsmith:")]
     expect = entry.get("expect", "refused")
-    ended = {0: "met", 1: "failed", 2: "refused", 3: "not met", 4: "refused", 5: "interrupted"}.get(code, f"exit {code}")
+    ended = {0: "met", 1: "failed", 2: "refused", 3: "not met", 4: "refused", 5: "interrupted"}.get(
+        code, f"exit {code}"
+    )
     if expect == "refused":
         right = code == entry["exit"] and not (out / entry["name"] / "report.json").exists()
     else:
@@ -186,7 +188,9 @@ def verify(runs: list[Path], *, out: Path, potential: bool) -> tuple[dict[str, A
 
 def show(results: list[Result]) -> None:
     """Print one line an objective."""
-    print(f"{'objective':26} {'expected':9} {'ended as':9} exit  wall s   MB  first known s  first new s  known  new")
+    print(
+        f"{'objective':26} {'expected':9} {'ended as':9} exit  wall s   MB  first known s  first new s  known  new"
+    )
     for one in results:
         known = "-" if one.first_known_s is None else f"{one.first_known_s:.1f}"
         new = "-" if one.first_new_s is None else f"{one.first_new_s:.1f}"
@@ -201,20 +205,30 @@ def show(results: list[Result]) -> None:
 
 def main() -> int:
     """Run and check everything."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--budget", default="5m")
     parser.add_argument("--only", action="append", metavar="NAME", help="run only this one (may be repeated)")
     parser.add_argument("--skip-refusals", action="store_true", help="leave out the further refusals")
-    parser.add_argument("--no-potential", action="store_true", help="check with measured values and tables only")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the runs; must be empty or new")
+    parser.add_argument(
+        "--no-potential", action="store_true", help="check with measured values and tables only"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the runs; must be empty or new"
+    )
     parser.add_argument("--json-out", type=Path)
     options = parser.parse_args()
-    held: dict[str, list[dict[str, Any]]] = yaml.safe_load((HERE / "objectives.yaml").read_text(encoding="utf-8"))
+    held: dict[str, list[dict[str, Any]]] = yaml.safe_load(
+        (HERE / "objectives.yaml").read_text(encoding="utf-8")
+    )
     entries = held["objectives"] + ([] if options.skip_refusals else held["refusals"])
     names = {entry["name"] for entry in entries}
     chosen = set(options.only) if options.only else names
     if unknown := chosen - names:
-        parser.error(f"no objective is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(names))}")
+        parser.error(
+            f"no objective is called {', '.join(sorted(unknown))}; there are {', '.join(sorted(names))}"
+        )
     if options.out.exists() and any(options.out.iterdir()):
         parser.error(f"{options.out} is not empty")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -238,7 +252,9 @@ def main() -> int:
     show(results)
     wanted = [one for one in results if one.expect == "met"]
     refused = [one for one in results if one.expect == "refused"]
-    print(f"met: {sum(one.ended == 'met' for one in wanted)} of {len(wanted)} that could be, in {options.budget} each")
+    print(
+        f"met: {sum(one.ended == 'met' for one in wanted)} of {len(wanted)} that could be, in {options.budget} each"
+    )
     print(f"right refusals: {sum(one.right for one in refused)} of {len(refused)}")
     print(f"{platform.platform()}, {psutil.cpu_count()} cores, {datetime.now(UTC).date().isoformat()}")
     if options.json_out:

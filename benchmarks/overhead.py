@@ -73,7 +73,9 @@ def main() -> None:
         wall = time.perf_counter() - started
     graph = stream.total - nodes.total
     print(f"plan by rules: median {1000 * statistics.median(times):.1f} ms over {len(times)}")
-    print(f"wall {wall:.1f} s; ledger {ledger.total:.2f} s ({ledger.total / wall:.2%}); graph without its nodes {graph:.2f} s ({graph / wall:.2%})")
+    print(
+        f"wall {wall:.1f} s; ledger {ledger.total:.2f} s ({ledger.total / wall:.2%}); graph without its nodes {graph:.2f} s ({graph / wall:.2%})"
+    )
     print(f"together {(ledger.total + graph) / wall:.2%}")
 
 

@@ -44,9 +44,11 @@ def entry(ratios: dict[str, float], *, source: str) -> dict[str, Any]:
     residuals = left_out(logs)
     sigma = max(robust_sigma(residuals), 0.003)
     inside = [sum(abs(r) <= k * sigma for r in residuals) / len(residuals) for k in (1, 2)]
-    print(f"  factor {math.exp(median(logs)):.4f}, one sigma {100 * sigma:.1f} %, n {len(logs)}; left-out errors: median "
-          f"{100 * median(map(abs, residuals)):.1f} %, 90th percentile {100 * np.percentile(np.abs(residuals), 90):.1f} %; "
-          f"within one sigma {inside[0]:.0%}, two {inside[1]:.0%}")
+    print(
+        f"  factor {math.exp(median(logs)):.4f}, one sigma {100 * sigma:.1f} %, n {len(logs)}; left-out errors: median "
+        f"{100 * median(map(abs, residuals)):.1f} %, 90th percentile {100 * np.percentile(np.abs(residuals), 90):.1f} %; "
+        f"within one sigma {inside[0]:.0%}, two {inside[1]:.0%}"
+    )
     return {
         "factor": round(math.exp(median(logs)), 4),
         "relative_sigma": round(sigma, 4),
@@ -64,7 +66,9 @@ def main() -> None:
     options = parser.parse_args()
     if not _CALIBRATION.is_file():
         neutral = {"factor": 1.0, "relative_sigma": 0.1, "crystals": 0, "source": "none", "version": "none"}
-        _CALIBRATION.write_text(json.dumps({"bulk_modulus": neutral, "volume": neutral, "table_bulk_modulus": neutral}))
+        _CALIBRATION.write_text(
+            json.dumps({"bulk_modulus": neutral, "volume": neutral, "table_bulk_modulus": neutral})
+        )
     settings = load_settings()
     crystals = list(measured_crystals())
     executor = local_executor(settings=settings)
@@ -80,7 +84,9 @@ def main() -> None:
         good = [i for i, record in relaxed.items() if record.outcome.failure is None]
         curves = dict(runner.run_many("equation_of_state", [{"structure": relaxed[i].id} for i in good]))
         tables = known_tables(settings.data_dir, cache_dir=settings.cache_dir)
-        print(f"{'crystal':28s} {'volume error':>12s} {'K measured':>11s} {'K potential':>12s} {'K table':>8s}")
+        print(
+            f"{'crystal':28s} {'volume error':>12s} {'K measured':>11s} {'K potential':>12s} {'K table':>8s}"
+        )
         for place, i in enumerate(good):
             crystal, record = crystals[i], curves[place]
             cell = relaxed[i].outcome.crystal
@@ -89,22 +95,32 @@ def main() -> None:
             ratio = measured / (cell.volume_angstrom3 / len(cell.species))
             volume[name] = ratio
             known = crystal.bulk_modulus_gpa
-            computed = record.outcome.facts.get("uncorrected_bulk_modulus_gpa") if record.outcome.failure is None else None
+            computed = (
+                record.outcome.facts.get("uncorrected_bulk_modulus_gpa")
+                if record.outcome.failure is None
+                else None
+            )
             row = tables.lookup("bulk_modulus", crystal.formula)
             if known and isinstance(computed, (int, float)):
                 modulus[name] = known / computed
             if known and row is not None and crystal.stable_at_ambient and row.spread < 0.2 * row.value:
                 table[name] = known / row.value
-            print(f"{name:28.28s} {100 * (1 / ratio - 1):11.1f}% {known or float('nan'):11.1f} "
-                  f"{computed if computed is not None else record.outcome.failure.code!s:>12} {row.value if row else float('nan'):8.1f}")
+            print(
+                f"{name:28.28s} {100 * (1 / ratio - 1):11.1f}% {known or float('nan'):11.1f} "
+                f"{computed if computed is not None else record.outcome.failure.code!s:>12} {row.value if row else float('nan'):8.1f}"
+            )
         for i, record in relaxed.items():
             if record.outcome.failure is not None:
-                print(f"{crystals[i].formula:28s} {record.outcome.failure.code}: {record.outcome.failure.message}")
+                print(
+                    f"{crystals[i].formula:28s} {record.outcome.failure.code}: {record.outcome.failure.message}"
+                )
     executor.close()
     print("volume (measured = factor x computed):")
     result = {"volume": entry(volume, source=f"{len(volume)} measured crystals (knowledge/crystals.json)")}
     print("bulk modulus, equation of state:")
-    result["bulk_modulus"] = entry(modulus, source=f"{len(modulus)} measured bulk moduli (knowledge/crystals.json)")
+    result["bulk_modulus"] = entry(
+        modulus, source=f"{len(modulus)} measured bulk moduli (knowledge/crystals.json)"
+    )
     if table:
         print("bulk modulus, DFT table (stated, not corrected):")
         fitted = entry(table, source=f"{len(table)} measured bulk moduli against Matbench v0.1 log_kvrh")

@@ -29,6 +29,7 @@ from matsmith.knowledge.offset_fit import (
     Sample,
     Terms,
     cross_validated,
+    fit_error_model,
     fit_references,
     residuals,
     sigma68,
@@ -203,10 +204,20 @@ def report(tables: KnownTables) -> dict[str, Any]:
     kinds = Counter(compound_class(s.amounts) for s in chosen)
     worst = np.argsort(-np.abs(left))[:15]
     print("  largest:", ", ".join(f"{chosen[i].formula} {1000 * left[i]:+.0f}" for i in worst))
+    errors = fit_error_model(left, [compound_class(s.amounts) for s in chosen], fewest=_FEWEST_FOR_A_CLASS)
+    print(
+        f"  error model: {errors.ground_share:.0%} are the table's lowest polymorph, the others lie {1000 * errors.excess_ev_per_atom:.0f} "
+        "meV/atom higher on average; one sigma of the potential itself (meV/atom): "
+        + ", ".join(f"{name} {1000 * value:.0f}" for name, value in errors.sigma_ev_per_atom.items())
+    )
     return {
         "mu_ev": {name: round(value, 5) for name, value in mu.items()},
         "n_formulas": {"all": len(chosen), **dict(sorted(kinds.items())), **dict(sorted(counted.items()))},
-        "sigma_ev_per_atom": by_class(chosen, left, sigma68),
+        "sigma_ev_per_atom": {name: round(value, 4) for name, value in errors.sigma_ev_per_atom.items()},
+        "polymorphs": {
+            "ground_share": round(errors.ground_share, 3),
+            "excess_ev_per_atom": round(errors.excess_ev_per_atom, 4),
+        },
         "shipped_sigma_ev_per_atom": by_class(
             chosen, unfitted, lambda v: float(np.sqrt(sigma68(v) ** 2 + np.median(v) ** 2))
         ),

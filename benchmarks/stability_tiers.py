@@ -138,7 +138,9 @@ def count(truth: dict[str, float], above: dict[str, float]) -> list[dict[str, An
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--per-size", type=int, default=1500, help="formulas of each number of elements")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dry", action="store_true", help="print and do not write")
@@ -153,7 +155,9 @@ def main() -> None:
         if key in energies
     }
     published = next(entry.rows for entry in DOWNLOADS if entry.table == energy_table.source.name)
-    print(f"{len(energy_table)} rows of formation energies, of {published} published; fewer rows, more false verdicts")
+    print(
+        f"{len(energy_table)} rows of formation energies, of {published} published; fewer rows, more false verdicts"
+    )
     tiers: dict[str, Any] = {}
     for tier in MEASURED:
         try:

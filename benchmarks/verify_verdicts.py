@@ -220,7 +220,9 @@ class Verifier:
         }
         yield _ranged(rows, sigma=sigmas[name], basis=basis)
 
-    def check(self, crystal: Crystal, verdict: dict[str, Any], *, spec: dict[str, Any], run: str) -> Check | None:
+    def check(
+        self, crystal: Crystal, verdict: dict[str, Any], *, spec: dict[str, Any], run: str
+    ) -> Check | None:
         """Check one verdict; None for a target that is only optimised or an answer `unknown`."""
         target = spec["targets"][verdict["target"]]
         limits = bounds(target)
@@ -245,7 +247,8 @@ class Verifier:
             rank=crystal.report["rank"],
             formula=crystal.report["formula"],
             property=verdict["property"],
-            target=f"{target['relation']} {target['value']:g}" + (f" to {target['upper']:g}" if target["upper"] else ""),
+            target=f"{target['relation']} {target['value']:g}"
+            + (f" to {target['upper']:g}" if target["upper"] else ""),
             answer=answer,
             stated=verdict["quantity"]["value"] if verdict["quantity"] else None,
             independent=found.middle if found else None,
@@ -294,9 +297,16 @@ class Verifier:
         if chemistry["non_toxic"]:
             yield "elements", "non-toxic", not any(self.facts.toxic(symbol) for symbol in here)
         atoms = len(crystal.structure.get_primitive_structure())
-        yield "atoms", f"{wish['atoms_min']} to {wish['atoms_max']}", wish["atoms_min"] <= atoms <= wish["atoms_max"]
+        yield (
+            "atoms",
+            f"{wish['atoms_min']} to {wish['atoms_max']}",
+            wish["atoms_min"] <= atoms <= wish["atoms_max"],
+        )
         if wish["space_groups"]:
-            numbers = {SpacegroupAnalyzer(crystal.structure, symprec=p).get_space_group_number() for p in (0.01, 0.05, 0.1)}
+            numbers = {
+                SpacegroupAnalyzer(crystal.structure, symprec=p).get_space_group_number()
+                for p in (0.01, 0.05, 0.1)
+            }
             yield "space group", str(wish["space_groups"]), bool(numbers & set(wish["space_groups"]))
         if wish["prototype"]:
             yield "prototype", wish["prototype"], self._prototype(crystal, wish["prototype"])
@@ -305,7 +315,9 @@ class Verifier:
 
     def _prototype(self, crystal: Crystal, name: str) -> bool | None:
         word = name.lower().replace(" ", "")
-        like = [c for c in self.facts.crystals() if word in f"{c.prototype} {c.name}".lower().replace(" ", "")]
+        like = [
+            c for c in self.facts.crystals() if word in f"{c.prototype} {c.name}".lower().replace(" ", "")
+        ]
         if any(StructureMatcher().fit_anonymous(crystal.structure, one.structure) for one in like):
             return True
         ratios = {tuple(sorted(amount for _, amount in formula_key(one.formula) or ())) for one in like}
@@ -314,7 +326,9 @@ class Verifier:
 
     def listed(self, crystal: Crystal) -> list[str]:
         """Tables, and the measured crystals, in which the formula stands."""
-        return self.tables.holding(crystal.key) + (["measured crystals"] if self.facts.crystals(crystal.key) else [])
+        return self.tables.holding(crystal.key) + (
+            ["measured crystals"] if self.facts.crystals(crystal.key) else []
+        )
 
 
 def _ranged(rows: Sequence[float], *, sigma: float, basis: str, note: str = "") -> Found:
@@ -336,7 +350,9 @@ def crystals_of(run: Path, report: dict[str, Any], *, facts: Facts) -> list[Crys
     return found
 
 
-def verify_run(run: Path, verifier: Verifier, *, limit: int | None, not_met: int) -> tuple[list[Check], list[dict[str, Any]]]:
+def verify_run(
+    run: Path, verifier: Verifier, *, limit: int | None, not_met: int
+) -> tuple[list[Check], list[dict[str, Any]]]:
     """Check a run; return the checks and, for each crystal that meets, the lists in which its formula stands."""
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     spec = report["spec"]
@@ -353,7 +369,12 @@ def verify_run(run: Path, verifier: Verifier, *, limit: int | None, not_met: int
         if crystal.report["meets"]:
             checks += verifier.wishes(crystal, spec=spec, run=run.name)
     answers = [
-        {"run": run.name, "rank": one.report["rank"], "formula": one.report["formula"], "listed": verifier.listed(one)}
+        {
+            "run": run.name,
+            "rank": one.report["rank"],
+            "formula": one.report["formula"],
+            "listed": verifier.listed(one),
+        }
         for one in crystals
         if one.report["meets"]
     ]
@@ -370,7 +391,8 @@ def totals(checks: Iterable[Check]) -> dict[str, Any]:
     return {
         "verdicts": len(verdicts),
         "by_answer": {
-            answer: dict(Counter(one.outcome for one in verdicts if one.answer == answer)) for answer in ("met", "not met")
+            answer: dict(Counter(one.outcome for one in verdicts if one.answer == answer))
+            for answer in ("met", "not met")
         },
         "by_basis": {
             basis: dict(Counter(one.outcome for one in verdicts if one.basis == basis))
@@ -378,7 +400,9 @@ def totals(checks: Iterable[Check]) -> dict[str, Any]:
         },
         "false_met": met["refuted"],
         "false_share_of_decided_met": met["refuted"] / decided if decided else 0.0,
-        "false_share_of_all": sum(one.outcome == "refuted" for one in verdicts) / len(verdicts) if verdicts else 0.0,
+        "false_share_of_all": sum(one.outcome == "refuted" for one in verdicts) / len(verdicts)
+        if verdicts
+        else 0.0,
         "strict_right": sum(bool(one.strict) for one in judged),
         "strict_wrong": sum(not one.strict for one in judged),
         "strict_wrong_met": sum(not one.strict for one in judged if one.answer == "met"),
@@ -390,7 +414,9 @@ def totals(checks: Iterable[Check]) -> dict[str, Any]:
 
 def passed(summary: dict[str, Any]) -> bool:
     """Whether few enough verdicts are false and no wish is broken."""
-    return summary["false_share_of_decided_met"] <= LARGEST_FALSE_SHARE and not summary["wishes"].get("refuted", 0)
+    return summary["false_share_of_decided_met"] <= LARGEST_FALSE_SHARE and not summary["wishes"].get(
+        "refuted", 0
+    )
 
 
 def line(check: Check) -> str:
@@ -414,11 +440,19 @@ def show(checks: list[Check], summary: dict[str, Any], *, calibration: Calibrati
     print(f"verdicts checked: {summary['verdicts']}")
     for kind in ("by_answer", "by_basis"):
         for name, counts in summary[kind].items():
-            parts = ", ".join(f"{counts.get(word, 0)} {word}" for word in ("confirmed", "undecided", "refuted"))
+            parts = ", ".join(
+                f"{counts.get(word, 0)} {word}" for word in ("confirmed", "undecided", "refuted")
+            )
             print(f"  {name:12} {parts}")
-    print(f"false share of the decided `met`: {summary['false_share_of_decided_met']:.1%}; of all verdicts {summary['false_share_of_all']:.1%}")
-    print(f"without any tolerance: {summary['strict_right']} right, {summary['strict_wrong']} wrong, of these {summary['strict_wrong_met']} `met`")
-    print(f"second source beside a measured one: {summary['second_agrees']} agree, {summary['second_refutes']} refute")
+    print(
+        f"false share of the decided `met`: {summary['false_share_of_decided_met']:.1%}; of all verdicts {summary['false_share_of_all']:.1%}"
+    )
+    print(
+        f"without any tolerance: {summary['strict_right']} right, {summary['strict_wrong']} wrong, of these {summary['strict_wrong_met']} `met`"
+    )
+    print(
+        f"second source beside a measured one: {summary['second_agrees']} agree, {summary['second_refutes']} refute"
+    )
     print(f"wishes about composition, symmetry, size, novelty: {summary['wishes']}")
     if calibration is not None:
         print(
@@ -430,12 +464,16 @@ def show(checks: list[Check], summary: dict[str, Any], *, calibration: Calibrati
 
 def main() -> int:
     """Verify the runs given."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder with a report.json")
     parser.add_argument("--limit", type=int, help="check at most this many `met` a run (default: all)")
     parser.add_argument("--not-met", type=int, default=20, help="check at most this many `not met` a run")
     parser.add_argument("--no-potential", action="store_true", help="use measured values and tables only")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("MATSMITH_DATA", "")), help="folder of the tables")
+    parser.add_argument(
+        "--data", type=Path, default=Path(os.environ.get("MATSMITH_DATA", "")), help="folder of the tables"
+    )
     parser.add_argument("--cache", type=Path, help="file that keeps the potential's answers between calls")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--all", action="store_true", help="print every check")

@@ -102,7 +102,9 @@ def make_context(house: Settings, worker: KeptExecutor, tmp_path: Path) -> Itera
     """Make the context of a run whose plan is approved; several of one test share nothing but the worker."""
     opened: list[Ledger] = []
 
-    def make(spec: DesignSpec | None = None, *, reasoner: Reasoner | None = None, seed: int = 0) -> RunContext:
+    def make(
+        spec: DesignSpec | None = None, *, reasoner: Reasoner | None = None, seed: int = 0
+    ) -> RunContext:
         folder = tmp_path / f"run{len(opened)}"
         folder.mkdir()
         ledger = Ledger(folder / "ledger.sqlite")

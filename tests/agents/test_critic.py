@@ -126,7 +126,10 @@ def test_the_last_round_and_the_last_second_are_the_budget(
     assert stop is not None
     assert stop.reason is StopReason.BUDGET
     assert stop.elapsed_s == pytest.approx(59, abs=1)
-    assert stop_for(make_context(make_spec(budget=Budget(rounds=3))), round_number=1, out_of_budget=False) is None
+    assert (
+        stop_for(make_context(make_spec(budget=Budget(rounds=3))), round_number=1, out_of_budget=False)
+        is None
+    )
 
 
 FLAT = [(10, 0.4, 0)] * (STALLED_ROUNDS + 1)
@@ -162,7 +165,12 @@ def test_answers_are_new_ones_first_then_by_score(
     make_context: MakeContext, make_spec: MakeSpec, made_candidate: MakeCandidate
 ) -> None:
     context = make_context(make_spec())
-    rows = [("Mg", 300.0, Novelty.KNOWN), ("Ca", 180.0, Novelty.NEW), ("Sr", 250.0, Novelty.NEW), ("Ba", 90.0, Novelty.NEW)]
+    rows = [
+        ("Mg", 300.0, Novelty.KNOWN),
+        ("Ca", 180.0, Novelty.NEW),
+        ("Sr", 250.0, Novelty.NEW),
+        ("Ba", 90.0, Novelty.NEW),
+    ]
     for metal, value, novelty in rows:
         judged(context, made_candidate(metal), value, novelty=novelty)
     formulas = [context.candidate(judgement.candidate).formula for judgement in answers(context)]

@@ -86,7 +86,9 @@ def test_a_node_that_was_cut_off_begins_again(
     monkeypatch.setattr(module, node, cut_off)
     with pytest.raises(KeyboardInterrupt):
         run_through(context, saver=saver)
-    before = {kind: sum(1 for _ in context.ledger.entries(kind)) for kind in ("record", "candidate", "answer")}
+    before = {
+        kind: sum(1 for _ in context.ledger.entries(kind)) for kind in ("record", "candidate", "answer")
+    }
     monkeypatch.undo()
     run_through(context, saver=saver)
     after = {kind: sum(1 for _ in context.ledger.entries(kind)) for kind in ("record", "candidate", "answer")}

@@ -25,9 +25,7 @@ def test_an_empty_objective_is_refused_with_an_example(objective: str) -> None:
 
 
 def test_an_objective_in_words() -> None:
-    spec = make_plan(
-        "a stable binary oxide with a bulk modulus above 180 GPa", reasoner=RulesReasoner()
-    ).spec
+    spec = make_plan("a stable binary oxide with a bulk modulus above 180 GPa", reasoner=RulesReasoner()).spec
     by_name = {target.property: target for target in spec.targets}
     assert (by_name["bulk_modulus"].relation, by_name["bulk_modulus"].value) == (Relation.ABOVE, 180.0)
     assert by_name["energy_above_hull"].relation is Relation.BELOW

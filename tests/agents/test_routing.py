@@ -19,7 +19,10 @@ def test_any_reason_to_stop_leads_to_the_report(reason: StopReason, out_of_budge
 @pytest.mark.parametrize("number", [0, 1, 49])
 def test_without_one_another_round_begins(number: int, out_of_budget: bool) -> None:
     # Whether a used-up budget ends the run is the critic's word, not the route's.
-    assert after_criticism(RunState(round=number, candidates=[], out_of_budget=out_of_budget, stop="")) == "generate"
+    assert (
+        after_criticism(RunState(round=number, candidates=[], out_of_budget=out_of_budget, stop=""))
+        == "generate"
+    )
 
 
 def test_a_run_starts_with_nothing() -> None:

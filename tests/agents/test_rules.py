@@ -73,9 +73,7 @@ def test_the_directive_favours_what_did_well() -> None:
 def test_one_sight_counts_less_than_many() -> None:
     others = [summary(formula, 0.05) for formula in ("K2O", "Cs2O", "Rb2O")]
     once = directive_from([one_round(summary("MgO", 0.9), *others)])
-    often = directive_from(
-        [one_round(*(summary("MgO", 0.9, prototype=str(n)) for n in range(3)), *others)]
-    )
+    often = directive_from([one_round(*(summary("MgO", 0.9, prototype=str(n)) for n in range(3)), *others)])
     assert once.elements["K"] == pytest.approx(once.elements["Rb"])
     assert once.prototypes["rocksalt"] == pytest.approx(1.0)
     assert often.elements["Mg"] > 1

@@ -97,7 +97,10 @@ def test_a_forgotten_run_is_no_fault(house: Settings, tmp_path: Path) -> None:
 
 
 def test_a_run_is_found_by_path_name_or_the_start_of_it(house: Settings) -> None:
-    first, second = write_run(house.runs_dir / "20260101-oxide"), write_run(house.runs_dir / "20260102-nitride")
+    first, second = (
+        write_run(house.runs_dir / "20260101-oxide"),
+        write_run(house.runs_dir / "20260102-nitride"),
+    )
     for name in (str(first), str(first / LEDGER), "20260101-oxide", "20260101"):
         assert find_run(name, settings=house) == first.resolve()
     assert find_run("20260102", settings=house) == second.resolve()

@@ -21,7 +21,9 @@ MakeSpec = Callable[..., DesignSpec]
 MakeCandidate = Callable[..., Candidate]
 
 
-def record_of(tool: str, value: float, *, sigma: float = 5.0, name: str = "bulk_modulus", **facts: object) -> Record:
+def record_of(
+    tool: str, value: float, *, sigma: float = 5.0, name: str = "bulk_modulus", **facts: object
+) -> Record:
     unit = {"bulk_modulus": "GPa", "energy_above_hull": "eV/atom"}[name]
     quantity = Quantity(value=value, unit=unit, sigma=sigma, truth=Truth.EXPERIMENT_300K)
     outcome = Outcome.model_validate({"quantities": {name: quantity}, "facts": facts})
@@ -58,7 +60,12 @@ def test_only_the_tools_of_the_registry_count(make_spec: MakeSpec) -> None:
 
 def test_a_failed_record_measures_nothing(make_spec: MakeSpec) -> None:
     failed = Record.of(
-        Outcome.failed("rough", "No."), tool="equation_of_state", tool_version="1", inputs={}, identity="", seed=0
+        Outcome.failed("rough", "No."),
+        tool="equation_of_state",
+        tool_version="1",
+        inputs={},
+        identity="",
+        seed=0,
     )
     assert measurements(make_spec(), 0, [failed]) == []
 
@@ -77,7 +84,9 @@ def test_what_may_only_refute_does_not_confirm(make_spec: MakeSpec) -> None:
     verdict = judge(spec.targets[0], measurements(spec, 0, [low]), spec=spec, candidate="c", index=0)
     assert verdict.answer is Answer.UNKNOWN
     assert verdict.reason == "not refuted: against phases that ship"
-    high = record_of("stability", 0.4, sigma=0.01, name="energy_above_hull", conclusive=False, word="unstable")
+    high = record_of(
+        "stability", 0.4, sigma=0.01, name="energy_above_hull", conclusive=False, word="unstable"
+    )
     verdict = judge(spec.targets[0], measurements(spec, 0, [high]), spec=spec, candidate="c", index=0)
     assert verdict.answer is Answer.NOT_MET
 

@@ -123,7 +123,9 @@ def test_a_planted_wrong_verdict_is_found_printed_first_and_fails(tmp_path: Path
                 ],
                 meets=True,
             ),
-            candidate(2, "VO", rocksalt("V", "O", 4.09), [verdict(0, "bulk_modulus", "met", 260.0)], meets=False),
+            candidate(
+                2, "VO", rocksalt("V", "O", 4.09), [verdict(0, "bulk_modulus", "met", 260.0)], meets=False
+            ),
         ],
     )
     status, found = verify(run, data)
@@ -169,7 +171,9 @@ def test_the_lowest_row_of_a_formula_cannot_refute_not_met(tmp_path: Path, verif
         [
             candidate(1, "VO", rocksalt("V", "O", 4.09), verdicts, meets=False),
             candidate(2, "CrO", rocksalt("Cr", "O", 4.1), verdicts, meets=False),
-            candidate(3, "CrO", rocksalt("Cr", "O", 4.1), [verdict(0, "energy_above_hull", "met", 0.0)], meets=False),
+            candidate(
+                3, "CrO", rocksalt("Cr", "O", 4.1), [verdict(0, "energy_above_hull", "met", 0.0)], meets=False
+            ),
         ],
     )
     _, found = verify(run, data)
@@ -220,7 +224,9 @@ def test_corrections_between_the_two_schemes(monkeypatch: pytest.MonkeyPatch) ->
     corrections = module("independent_potential", monkeypatch).Corrections()
 
     def shift(cation: str, anion: str) -> float:
-        cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.3), [cation, anion], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        cell = Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(4.3), [cation, anion], [[0, 0, 0], [0.5, 0.5, 0.5]]
+        )
         return corrections.difference_ev_per_atom(cell)
 
     # Half of the atoms are oxygen: (-0.70229 + 0.687) / 2; iron adds (-2.733 + 2.256) / 2.
@@ -235,7 +241,9 @@ def test_corrections_between_the_two_schemes(monkeypatch: pytest.MonkeyPatch) ->
 def test_objectives_are_complete() -> None:
     import yaml
 
-    held: dict[str, list[dict[str, Any]]] = yaml.safe_load((BENCHMARKS / "objectives.yaml").read_text(encoding="utf-8"))
+    held: dict[str, list[dict[str, Any]]] = yaml.safe_load(
+        (BENCHMARKS / "objectives.yaml").read_text(encoding="utf-8")
+    )
     assert len(held["objectives"]) == 8
     assert len(held["refusals"]) >= 6
     entries = held["objectives"] + held["refusals"]

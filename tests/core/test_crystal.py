@@ -64,7 +64,9 @@ def test_other_crystals_have_other_ids() -> None:
 def test_json_and_pymatgen_round_trips_keep_the_crystal(
     lengths: tuple[float, float, float], angles: tuple[float, float, float], x: float
 ) -> None:
-    structure = Structure(Lattice.from_parameters(*lengths, *angles), ["Na", "Cl"], [[0, 0, 0], [x, 0.5, 0.5]])
+    structure = Structure(
+        Lattice.from_parameters(*lengths, *angles), ["Na", "Cl"], [[0, 0, 0], [x, 0.5, 0.5]]
+    )
     crystal = Crystal.from_pymatgen(structure)
     again = Crystal.model_validate_json(crystal.model_dump_json())
     assert again == crystal

@@ -46,7 +46,9 @@ def test_replies_stream_in_order_and_the_process_is_kept(executor: ProcessExecut
     executor.close()
 
 
-def test_a_dead_worker_is_a_retryable_error_after_what_it_finished_and_starts_again(executor: ProcessExecutor) -> None:
+def test_a_dead_worker_is_a_retryable_error_after_what_it_finished_and_starts_again(
+    executor: ProcessExecutor,
+) -> None:
     seen: list[str] = []
     with pytest.raises(WorkerError, match="signal 9") as caught:
         seen.extend(reply["step"] for reply in executor.stream({"steps": ["a", "die", "b"]}))

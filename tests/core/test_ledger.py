@@ -19,7 +19,9 @@ def record(*, value: float = 1.0, retryable: bool | None = None, inputs: str = "
         if retryable is None
         else Outcome.failed("exploded", "it flew apart", retryable=retryable)
     )
-    return Record.of(outcome, tool="density", tool_version="1", inputs={"relaxed": inputs}, identity="w", seed=0)
+    return Record.of(
+        outcome, tool="density", tool_version="1", inputs={"relaxed": inputs}, identity="w", seed=0
+    )
 
 
 def tamper(path: Path, statement: str, *, drop: str) -> None:
@@ -60,7 +62,11 @@ def test_the_database_itself_refuses_changes(tmp_path: Path, statement: str) -> 
 @pytest.mark.parametrize(
     ("statement", "drop", "problem"),
     [
-        ("UPDATE entries SET body = replace(body, '1.0', '9.9') WHERE seq = 2", "entries_keep", "content was changed"),
+        (
+            "UPDATE entries SET body = replace(body, '1.0', '9.9') WHERE seq = 2",
+            "entries_keep",
+            "content was changed",
+        ),
         ("UPDATE entries SET key = 'other' WHERE seq = 3", "entries_keep", "content was changed"),
         ("UPDATE entries SET written_at = '2020-01-01' WHERE seq = 1", "entries_keep", "content was changed"),
         ("DELETE FROM entries WHERE seq = 2", "entries_stay", "missing before it"),
@@ -91,7 +97,11 @@ def test_a_forged_record_with_a_valid_chain_is_found_by_its_id(tmp_path: Path) -
 
 
 def test_only_success_is_consumed_and_only_final_results_are_reused(tmp_path: Path) -> None:
-    good, failed, later = record(inputs="g"), record(inputs="f", retryable=False), record(inputs="t", retryable=True)
+    good, failed, later = (
+        record(inputs="g"),
+        record(inputs="f", retryable=False),
+        record(inputs="t", retryable=True),
+    )
     with Ledger(tmp_path / "l.sqlite") as ledger:
         for entry in (good, failed, later):
             ledger.write_record(entry)
@@ -164,7 +174,9 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path: Path) -> Non
 
 @settings(max_examples=30, deadline=None)
 @given(rows=st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8), st.text(max_size=40)), max_size=12))
-def test_any_text_is_kept_and_chained(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]) -> None:
+def test_any_text_is_kept_and_chained(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
+) -> None:
     clean = [tuple(part.encode("utf-8", "ignore").decode().replace("\0", "") for part in row) for row in rows]
     clean = [(kind, key, body) for kind, key, body in clean if kind != "record"]
     with Ledger(tmp_path_factory.mktemp("l") / "l.sqlite") as ledger:

@@ -19,7 +19,12 @@ REFERENCE = st.builds(
     quantity=st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True),
 )
 # Words without digits; letters that could begin a name which may hold digits are left to the tables below.
-WORDS = st.lists(st.sampled_from(["modulus", "rises", "because", "oxygen", "packs", "tightly", ";", ",", "—", "(most)", "and"]), max_size=8).map(" ".join)
+WORDS = st.lists(
+    st.sampled_from(
+        ["modulus", "rises", "because", "oxygen", "packs", "tightly", ";", ",", "—", "(most)", "and"]
+    ),
+    max_size=8,
+).map(" ".join)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,9 @@ def test_bare_numbers_are_found(text: str, found: list[str]) -> None:
 
 
 @given(
-    before=WORDS, after=WORDS, number=st.one_of(st.integers(0, 10**9).map(str), st.floats(0, 1e6).map(lambda x: f"{x:.6g}"))
+    before=WORDS,
+    after=WORDS,
+    number=st.one_of(st.integers(0, 10**9).map(str), st.floats(0, 1e6).map(lambda x: f"{x:.6g}")),
 )
 def test_any_number_among_words_is_found(before: str, after: str, number: str) -> None:
     assert bare_numbers(f"{before} about {number} GPa {after}") != []
@@ -111,15 +118,21 @@ def test_any_number_among_words_is_found(before: str, after: str, number: str) -
     amounts=st.lists(st.integers(1, 30), min_size=5, max_size=5),
     before=WORDS,
 )
-def test_any_formula_of_two_or_more_elements_is_a_name(symbols: list[str], amounts: list[int], before: str) -> None:
-    formula = "".join(f"{symbol}{amount if amount > 1 else ''}" for symbol, amount in zip(symbols, amounts, strict=False))
+def test_any_formula_of_two_or_more_elements_is_a_name(
+    symbols: list[str], amounts: list[int], before: str
+) -> None:
+    formula = "".join(
+        f"{symbol}{amount if amount > 1 else ''}" for symbol, amount in zip(symbols, amounts, strict=False)
+    )
     assert bare_numbers(f"{before} {formula}, which holds.") == []
 
 
 @given(st.text(max_size=200))
 def test_text_without_any_digit_is_never_blamed_for_digits(text: str) -> None:
     found = bare_numbers(text)
-    if not any(unicodedata.numeric(letter, None) is not None for letter in unicodedata.normalize("NFKC", text)):
+    if not any(
+        unicodedata.numeric(letter, None) is not None for letter in unicodedata.normalize("NFKC", text)
+    ):
         assert [number for number in found if re.search(r"\d", number)] == []
 
 
@@ -144,7 +157,9 @@ def test_what_is_filled_in_is_not_read_again() -> None:
     assert render("a {r:9f3c.k} b", lambda _: "{r:0000.other}") == "a {r:0000.other} b"
 
 
-@pytest.mark.parametrize("text", ["{r:9f3c}", "{r:9f3.k}", "{r:XYZW.k}", "{ r: 9f3c.k}", "{r:9f3c.K}", "{r:9f3c.k", "{r:}"])
+@pytest.mark.parametrize(
+    "text", ["{r:9f3c}", "{r:9f3.k}", "{r:XYZW.k}", "{ r: 9f3c.k}", "{r:9f3c.K}", "{r:9f3c.k", "{r:}"]
+)
 def test_a_malformed_reference_is_not_rendered(text: str) -> None:
     with pytest.raises(UnknownReference, match="malformed"):
         render(f"see {text}.", lambda _: "1")
@@ -161,7 +176,22 @@ def test_an_unknown_reference_raises(problem: Exception) -> None:
 
 
 def test_long_text_takes_no_long_time() -> None:
-    for piece in ("A", "(", "A1", "1", "a_", "twenty ", "{r:", "Pm-", "AB_cF8_", "1.", "-", "\n", "round ", "1 "):
+    for piece in (
+        "A",
+        "(",
+        "A1",
+        "1",
+        "a_",
+        "twenty ",
+        "{r:",
+        "Pm-",
+        "AB_cF8_",
+        "1.",
+        "-",
+        "\n",
+        "round ",
+        "1 ",
+    ):
         started = time.monotonic()
         bare_numbers(piece * 10_000)
         assert time.monotonic() - started < 5, piece

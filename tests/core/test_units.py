@@ -27,7 +27,15 @@ def test_conversions(value: float, unit: str, target: str, expected: float) -> N
 
 
 @pytest.mark.parametrize(
-    ("unit", "target"), [("eV", "GPa"), ("GPa", "eV/atom"), ("furlongs!", "GPa"), ("bananas", "GPa"), ("K", "USD/kg"), ("", "GPa")]
+    ("unit", "target"),
+    [
+        ("eV", "GPa"),
+        ("GPa", "eV/atom"),
+        ("furlongs!", "GPa"),
+        ("bananas", "GPa"),
+        ("K", "USD/kg"),
+        ("", "GPa"),
+    ],
 )
 def test_wrong_dimensions_and_unknown_units_say_what_is_wanted(unit: str, target: str) -> None:
     with pytest.raises(UnitError) as caught:

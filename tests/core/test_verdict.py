@@ -13,7 +13,9 @@ SPEC = DesignSpec(targets=[Target(property="bulk_modulus", relation=Relation.ABO
 
 def measured(value: float, sigma: float, *, record: str = "r1", conclusive: bool = True) -> Measurement:
     quantity = Quantity(value=value, unit="GPa", sigma=sigma, truth=Truth.EXPERIMENT_300K)
-    return Measurement(record=record, tool=record, quantity=quantity, conclusive=conclusive, caveat="not refuted")
+    return Measurement(
+        record=record, tool=record, quantity=quantity, conclusive=conclusive, caveat="not refuted"
+    )
 
 
 def answer(*measurements: Measurement) -> Verdict:
@@ -56,8 +58,12 @@ def test_a_method_that_can_only_refute_never_confirms() -> None:
     assert answer(measured(50.0, 5.0, conclusive=False)).answer is Answer.NOT_MET
 
 
-@given(value=st.floats(-1e3, 1e3), sigma=st.floats(0.01, 100), low=st.floats(-1e3, 1e3), width=st.floats(0, 500))
-def test_probabilities_of_inside_and_outside_add_up(value: float, sigma: float, low: float, width: float) -> None:
+@given(
+    value=st.floats(-1e3, 1e3), sigma=st.floats(0.01, 100), low=st.floats(-1e3, 1e3), width=st.floats(0, 500)
+)
+def test_probabilities_of_inside_and_outside_add_up(
+    value: float, sigma: float, low: float, width: float
+) -> None:
     quantity = Quantity(value=value, unit="GPa", sigma=sigma)
     inside = quantity.probability(low=low, high=low + width)
     outside = quantity.probability(high=low) + quantity.probability(low=low + width)

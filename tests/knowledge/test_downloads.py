@@ -28,7 +28,12 @@ def _crystal(**amounts: int) -> dict[str, Any]:
         for symbol, count in amounts.items()
         for place in range(count)
     ]
-    return {"@module": "pymatgen.core.structure", "@class": "Structure", "lattice": {"a": 4.2}, "sites": sites}
+    return {
+        "@module": "pymatgen.core.structure",
+        "@class": "Structure",
+        "lattice": {"a": 4.2},
+        "sites": sites,
+    }
 
 
 ROWS: list[list[Any]] = [
@@ -37,7 +42,11 @@ ROWS: list[list[Any]] = [
     [_crystal(Fe=2), 0.0],
     [_crystal(Al=2, O=3), -3.4],
 ]
-FILE: dict[str, Any] = {"columns": ["structure", "e_form"], "data": ROWS, "index": ["mb-1", "mb-2", "mb-3", "mb-4"]}
+FILE: dict[str, Any] = {
+    "columns": ["structure", "e_form"],
+    "data": ROWS,
+    "index": ["mb-1", "mb-2", "mb-3", "mb-4"],
+}
 
 
 def _pack(content: Any, *, order: tuple[str, ...] = ("columns", "index", "data")) -> bytes:
@@ -109,17 +118,22 @@ def served() -> Iterator[tuple[_Served, Download]]:
     content = _Served(body=_pack(FILE))
     server = _Server(content)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield content, replace(
-        DOWNLOADS[0],
-        url=f"http://127.0.0.1:{server.server_address[1]}/matbench_mp_e_form.json.gz",
-        rows=4,
-        sha256=hashlib.sha256(content.body).hexdigest(),
+    yield (
+        content,
+        replace(
+            DOWNLOADS[0],
+            url=f"http://127.0.0.1:{server.server_address[1]}/matbench_mp_e_form.json.gz",
+            rows=4,
+            sha256=hashlib.sha256(content.body).hexdigest(),
+        ),
     )
     server.shutdown()
     server.server_close()
 
 
-def test_a_fetched_table_is_one_that_can_be_looked_up(served: tuple[_Served, Download], tmp_path: Path) -> None:
+def test_a_fetched_table_is_one_that_can_be_looked_up(
+    served: tuple[_Served, Download], tmp_path: Path
+) -> None:
     content, download = served
     seen: list[Progress] = []
     [made] = get_data(tmp_path, downloads=[download], progress=seen.append)
@@ -172,7 +186,9 @@ def test_a_file_that_changed_in_between_is_fetched_from_its_start(
     assert KnownTables(tmp_path).known_formulas("formation_energy") == {"Ni"}
 
 
-@pytest.mark.parametrize(("status", "retryable"), [(404, False), (403, False), (429, True), (500, True), (503, True)])
+@pytest.mark.parametrize(
+    ("status", "retryable"), [(404, False), (403, False), (429, True), (500, True), (503, True)]
+)
 def test_a_server_that_refuses_is_named(
     served: tuple[_Served, Download], tmp_path: Path, status: int, retryable: bool
 ) -> None:
@@ -222,7 +238,9 @@ def test_a_table_that_is_not_offered(tmp_path: Path) -> None:
         get_data(tmp_path, names=["gold"])
 
 
-@pytest.mark.parametrize("order", [("columns", "index", "data"), ("index", "data", "columns"), ("data", "columns")])
+@pytest.mark.parametrize(
+    "order", [("columns", "index", "data"), ("index", "data", "columns"), ("data", "columns")]
+)
 def test_the_order_of_the_parts_does_not_matter(tmp_path: Path, order: tuple[str, ...]) -> None:
     source, target = tmp_path / "file.json.gz", tmp_path / "table.csv.gz"
     source.write_bytes(_pack(FILE, order=order))

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from matsmith.core.errors import SpecError
 from matsmith.knowledge.formulas import element_bits, key_amounts, key_elements, reduced_key
 
-AMOUNTS = st.dictionaries(st.sampled_from(["H", "Li", "C", "Cl", "Co", "O", "U", "Og"]), st.integers(1, 40), min_size=1)
+AMOUNTS = st.dictionaries(
+    st.sampled_from(["H", "Li", "C", "Cl", "Co", "O", "U", "Og"]), st.integers(1, 40), min_size=1
+)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,10 @@ def test_known_formulas(written: str, key: str) -> None:
 @given(AMOUNTS, st.integers(1, 9))
 def test_multiples_orders_and_ways_of_writing_share_a_key(amounts: dict[str, int], factor: int) -> None:
     key = reduced_key({symbol: float(count) for symbol, count in amounts.items()})
-    assert reduced_key("".join(f"{symbol}{count * factor}" for symbol, count in reversed(amounts.items()))) == key
+    assert (
+        reduced_key("".join(f"{symbol}{count * factor}" for symbol, count in reversed(amounts.items())))
+        == key
+    )
     total = sum(amounts.values())
     if total < 1000:
         assert reduced_key({symbol: count / total for symbol, count in amounts.items()}) == key
@@ -48,7 +53,20 @@ def test_multiples_orders_and_ways_of_writing_share_a_key(amounts: dict[str, int
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "Xx2", "fe2o3", "Fe2O3)", "Fe 2", "H0", "Fe-2", {"Fe": -1.0}, {"Fe": math.nan}, {"Fe": 0.0}, {"Xx": 1.0}]
+    "wrong",
+    [
+        "",
+        "Xx2",
+        "fe2o3",
+        "Fe2O3)",
+        "Fe 2",
+        "H0",
+        "Fe-2",
+        {"Fe": -1.0},
+        {"Fe": math.nan},
+        {"Fe": 0.0},
+        {"Xx": 1.0},
+    ],
 )
 def test_what_is_no_composition_is_refused(wrong: str | dict[str, float]) -> None:
     with pytest.raises(SpecError):

@@ -45,12 +45,19 @@ def test_it_agrees_with_pymatgen(width: int, seed: int) -> None:
     edges = edges[edges.sum(axis=1) > 0]
     points = np.vstack([inner, edges / edges.sum(axis=1, keepdims=True), fractions, np.eye(width)])
     expected = [
-        diagram.get_hull_energy_per_atom(Composition({s: x for s, x in zip(elements, row, strict=True) if x > 0}))
+        diagram.get_hull_energy_per_atom(
+            Composition({s: x for s, x in zip(elements, row, strict=True) if x > 0})
+        )
         for row in points
     ]
     assert hull.hull_energy(points) == pytest.approx(np.array(expected), abs=1e-9)
-    on_hull = {entry.composition.reduced_formula for entry in diagram.stable_entries if len(entry.composition) > 1}
-    ours = {Composition(dict(zip(elements, map(int, amounts[i]), strict=True))).reduced_formula for i in hull.stable}
+    on_hull = {
+        entry.composition.reduced_formula for entry in diagram.stable_entries if len(entry.composition) > 1
+    }
+    ours = {
+        Composition(dict(zip(elements, map(int, amounts[i]), strict=True))).reduced_formula
+        for i in hull.stable
+    }
     assert ours == on_hull
 
 
@@ -77,14 +84,18 @@ def test_adding_and_leaving_out_are_the_same_as_building_anew(seed: int, width: 
     _, fractions, energies = _system(seed, width, count)
     points = np.random.default_rng(seed).dirichlet(np.ones(width), 8)
     whole = ConvexHull.build(ELEMENTS[:width], fractions, energies)
-    grown = ConvexHull.build(ELEMENTS[:width], fractions[:-1], energies[:-1]).with_phase(fractions[-1], energies[-1])
+    grown = ConvexHull.build(ELEMENTS[:width], fractions[:-1], energies[:-1]).with_phase(
+        fractions[-1], energies[-1]
+    )
     assert grown.hull_energy(points) == pytest.approx(whole.hull_energy(points), abs=1e-9)
     assert grown.stable == whole.stable
     for out in (0, count // 3):
         if out < len(energies):
             left = np.delete(np.arange(len(energies)), out)
             anew = ConvexHull.build(ELEMENTS[:width], fractions[left], energies[left])
-            assert whole.without([out]).hull_energy(points) == pytest.approx(anew.hull_energy(points), abs=1e-9)
+            assert whole.without([out]).hull_energy(points) == pytest.approx(
+                anew.hull_energy(points), abs=1e-9
+            )
             assert out not in whole.without([out]).stable
             assert [left[index] for index in anew.stable] == whole.without([out]).stable
 
@@ -111,7 +122,9 @@ def test_one_element_is_a_point() -> None:
     assert hull.energy_above_hull([[1.0]], [0.14])[0] == pytest.approx(0.14)
     assert hull.decomposition([1.0]) == [(2, 1.0)]
     # A phase below the reference is the ground state.
-    assert ConvexHull.build(["C"], [[1.0]], [-0.02]).energy_above_hull([[1.0]], [0.0])[0] == pytest.approx(0.02)
+    assert ConvexHull.build(["C"], [[1.0]], [-0.02]).energy_above_hull([[1.0]], [0.0])[0] == pytest.approx(
+        0.02
+    )
 
 
 def test_shallow_phases_and_many_on_one_line_are_no_trouble() -> None:
@@ -138,7 +151,9 @@ def test_a_foreign_phase_numbers_the_elements_anew() -> None:
         ([[float("nan"), 0.5]], [0.1], DataError),
     ],
 )
-def test_bad_input_is_refused(fractions: list[list[float]], energies: list[float], error: type[Exception]) -> None:
+def test_bad_input_is_refused(
+    fractions: list[list[float]], energies: list[float], error: type[Exception]
+) -> None:
     with pytest.raises(error):
         ConvexHull.build(["Al", "Ni"], fractions, energies)
 

@@ -24,7 +24,12 @@ needs_client = pytest.mark.skipif(find_spec("mp_api") is None, reason="mp-api is
 def _keep(folder: Path, *, date: str, energies: dict[str, float], **changed: object) -> Path:
     path = folder / "materials_project" / "Mg-O.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    held = {"thermo_type": "GGA_GGA+U", "date": date, "elements": ["O", "Mg"], "energies_ev_per_atom": energies}
+    held = {
+        "thermo_type": "GGA_GGA+U",
+        "date": date,
+        "elements": ["O", "Mg"],
+        "energies_ev_per_atom": energies,
+    }
     path.write_text(json.dumps({**held, **changed}))
     return path
 
@@ -38,7 +43,9 @@ def test_a_fresh_answer_needs_neither_key_nor_network(tmp_path: Path) -> None:
 
 def test_an_old_answer_is_used_with_its_date_when_the_server_cannot_be_asked(tmp_path: Path) -> None:
     _keep(tmp_path, date="2023-01-01T00:00:00+00:00", energies={"O": -4.9, "Mg": -1.6})
-    assert project_entries(["O", "Mg"], api_key=None, cache_dir=tmp_path, now=NOW).date.startswith("2023-01-01")
+    assert project_entries(["O", "Mg"], api_key=None, cache_dir=tmp_path, now=NOW).date.startswith(
+        "2023-01-01"
+    )
 
 
 @pytest.mark.parametrize("damage", ["not json", "[]", '{"date": "2025-05-31T00:00:00+00:00"}'])
@@ -63,7 +70,12 @@ class _Project(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         address = urlparse(self.path)
         if address.path.rstrip("/").endswith("heartbeat"):
-            beat: dict[str, Any] = {"status": "OK", "db_version": "2025.4.10", "version": "0.87.3", "access_controlled_batch_ids": []}
+            beat: dict[str, Any] = {
+                "status": "OK",
+                "db_version": "2025.4.10",
+                "version": "0.87.3",
+                "access_controlled_batch_ids": [],
+            }
             return self._send(200, beat)
         type(self).asked.append(parse_qs(address.query))
         if self.mode == "hang":
@@ -105,7 +117,11 @@ def _document(cell: dict[str, int], energy: float, correction: float) -> dict[st
         "charge": 0,
         "lattice": {"matrix": [[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 4.0]]},
         "sites": [
-            {"species": [{"element": symbol, "occu": 1}], "abc": [0.25 * place, 0.5 * (place % 2), 0.0], "label": symbol}
+            {
+                "species": [{"element": symbol, "occu": 1}],
+                "abc": [0.25 * place, 0.5 * (place % 2), 0.0],
+                "label": symbol,
+            }
             for place, symbol in enumerate(species)
         ],
     }
@@ -148,7 +164,9 @@ def endpoint() -> Iterator[str]:
 
 
 @needs_client
-def test_entries_come_through_the_real_client(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_come_through_the_real_client(
+    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_Project, "mode", "good")
     found = project_entries(["Mg", "O"], api_key=KEY, cache_dir=tmp_path, endpoint=endpoint, now=NOW)
     assert found.energies_ev_per_atom == pytest.approx({"Mg": -1.6, "O": -4.95, "MgO": (-11.9 - 0.687) / 2})
@@ -160,7 +178,11 @@ def test_entries_come_through_the_real_client(endpoint: str, tmp_path: Path, mon
 @needs_client
 @pytest.mark.parametrize(
     ("mode", "words", "retryable"),
-    [("401", "refused the key", False), ("500", "could not be asked", True), ("foreign", "understands", True)],
+    [
+        ("401", "refused the key", False),
+        ("500", "could not be asked", True),
+        ("foreign", "understands", True),
+    ],
 )
 def test_a_refusal_says_what_to_do(
     endpoint: str, monkeypatch: pytest.MonkeyPatch, mode: str, words: str, retryable: bool

@@ -34,16 +34,31 @@ Al,0.0
 Al,0.1
 """
 # Energies of a made potential in eV/atom: MgO lies 3.0 below its elements, its second form 0.2 above that.
-SHIPPED = {"Mg": (["Mg"], -1.5), "O2": (["O", "O"], -5.0), "MgO": (["Mg", "O"], -6.25), "MgO ": (["Mg", "O"], -6.05)}
+SHIPPED = {
+    "Mg": (["Mg"], -1.5),
+    "O2": (["O", "O"], -5.0),
+    "MgO": (["Mg", "O"], -6.25),
+    "MgO ": (["Mg", "O"], -6.05),
+}
 
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Put small files of the same form in the place of the phases and offsets that ship."""
-    row = {"prototype": "made", "space_group": 1, "converged": True, "lattice": [[3, 0, 0], [0, 3, 0], [0, 0, 3]]}
+    row = {
+        "prototype": "made",
+        "space_group": 1,
+        "converged": True,
+        "lattice": [[3, 0, 0], [0, 3, 0], [0, 0, 3]],
+    }
     phases = [
-        {**row, "formula": name.strip(), "species": species, "positions": [[0, 0, 0], [0.5, 0, 0]][: len(species)],
-         "energy_ev_per_atom": energy}
+        {
+            **row,
+            "formula": name.strip(),
+            "species": species,
+            "positions": [[0, 0, 0], [0.5, 0, 0]][: len(species)],
+            "energy_ev_per_atom": energy,
+        }
         for name, (species, energy) in SHIPPED.items()
     ]
     content = {"method": {"date": "2025-01-01"}, "searched": ["Mg-O"], "phases": phases}
@@ -112,7 +127,9 @@ def test_the_lowest_row_stands_for_a_formula(oxides: ReferenceSet) -> None:
 
 def test_more_phases_only_ever_raise_the_energy_above_hull(oxides: ReferenceSet) -> None:
     extra = [
-        ReferencePhase(formula="Li3AlO3", formation_energy_ev_per_atom=-2.9, source="made", date="2025-01-01"),
+        ReferencePhase(
+            formula="Li3AlO3", formation_energy_ev_per_atom=-2.9, source="made", date="2025-01-01"
+        ),
         ReferencePhase(formula="LiAlO2", formation_energy_ev_per_atom=-2.0, source="made", date="2025-01-01"),
         ReferencePhase(formula="NaCl", formation_energy_ev_per_atom=-2.0, source="made", date="2025-01-01"),
     ]
@@ -148,13 +165,22 @@ def test_a_system_of_no_or_too_many_elements_is_refused(data_dir: Path, elements
         references_for(elements, data_dir=data_dir, cache_dir=None)
 
 
-def test_the_materials_project_is_preferred_and_keeps_its_own_elements(data_dir: Path, tmp_path: Path) -> None:
+def test_the_materials_project_is_preferred_and_keeps_its_own_elements(
+    data_dir: Path, tmp_path: Path
+) -> None:
     kept = tmp_path / "cache" / "materials_project" / "Mg-O.json"
     kept.parent.mkdir(parents=True)
     today = datetime.now(UTC).isoformat(timespec="seconds")
     energies = {"O": -4.95, "Mg": -1.6, "MgO": -6.25}
     kept.write_text(
-        json.dumps({"thermo_type": "GGA_GGA+U", "date": today, "elements": ["O", "Mg"], "energies_ev_per_atom": energies})
+        json.dumps(
+            {
+                "thermo_type": "GGA_GGA+U",
+                "date": today,
+                "elements": ["O", "Mg"],
+                "energies_ev_per_atom": energies,
+            }
+        )
     )
     found = references_for(["Mg", "O"], data_dir=data_dir, cache_dir=tmp_path / "cache")
     assert found.tier == "materials_project"
@@ -174,10 +200,14 @@ def test_a_tier_asked_for_by_name_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_a_changed_table_is_read_anew(data_dir: Path) -> None:
-    assert references_for(["Mg", "O"], data_dir=data_dir, cache_dir=None).table_formation_energy("MgO") == -3.0
+    assert (
+        references_for(["Mg", "O"], data_dir=data_dir, cache_dir=None).table_formation_energy("MgO") == -3.0
+    )
     path = data_dir / "mp_formation_energy.csv.gz"
     path.write_bytes(gzip.compress(TABLE.replace("MgO,-3.0", "MgO,-3.1").encode()))
-    assert references_for(["Mg", "O"], data_dir=data_dir, cache_dir=None).table_formation_energy("MgO") == -3.1
+    assert (
+        references_for(["Mg", "O"], data_dir=data_dir, cache_dir=None).table_formation_energy("MgO") == -3.1
+    )
     assert known_tables(data_dir) is known_tables(data_dir)
 
 
@@ -203,7 +233,9 @@ def test_what_ships_says_where_it_was_not_searched() -> None:
 
 @pytest.mark.usefixtures("shipped")
 def test_phases_computed_on_demand_join_what_ships_and_nothing_else(data_dir: Path) -> None:
-    made = ReferencePhase(formula="MgAl2O4", formation_energy_ev_per_atom=-3.4, source="on demand", date="2025-01-01")
+    made = ReferencePhase(
+        formula="MgAl2O4", formation_energy_ev_per_atom=-3.4, source="on demand", date="2025-01-01"
+    )
     plain = references_for(["Mg", "Al", "O"], data_dir=None, cache_dir=None)
     more = references_for(["Mg", "Al", "O"], data_dir=None, cache_dir=None, extra_phases=[made])
     assert len(more.phases) == len(plain.phases) + 1
@@ -217,9 +249,15 @@ def test_phases_computed_on_demand_join_what_ships_and_nothing_else(data_dir: Pa
 @pytest.mark.usefixtures("shipped")
 def test_a_potential_s_energy_is_put_on_the_basis_of_its_tier(data_dir: Path) -> None:
     table = references_for(["Mg", "O"], data_dir=data_dir, cache_dir=None)
-    assert table.formation_energy({"Mg": 2.0, "O": 2.0}, -6.1) == (pytest.approx(-6.1 + (1.5 + 4.6) / 2), 0.05)
+    assert table.formation_energy({"Mg": 2.0, "O": 2.0}, -6.1) == (
+        pytest.approx(-6.1 + (1.5 + 4.6) / 2),
+        0.05,
+    )
     project = replace(table, tier="materials_project", elemental_energies={"Mg": -1.6, "O": -4.95})
-    assert project.formation_energy({"Mg": 1.0, "O": 1.0}, -6.25) == (pytest.approx(-6.25 + (1.6 + 4.95) / 2), 0.05)
+    assert project.formation_energy({"Mg": 1.0, "O": 1.0}, -6.25) == (
+        pytest.approx(-6.25 + (1.6 + 4.95) / 2),
+        0.05,
+    )
 
 
 def test_no_tier_covers_what_is_rare(tmp_path: Path) -> None:

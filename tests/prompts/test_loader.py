@@ -100,7 +100,13 @@ def test_the_planner_knows_every_property_relation_and_threshold() -> None:
         assert f"- {entry.name} [{entry.unit or 'no unit'}]" in system
     for relation in Relation:
         assert f"`{relation}`" in system
-    for words in ('"stable" 0.05', '"metastable" 0.07', '"thermodynamically stable"', "0.025", "energy_above_hull_at_conditions"):
+    for words in (
+        '"stable" 0.05',
+        '"metastable" 0.07',
+        '"thermodynamically stable"',
+        "0.025",
+        "energy_above_hull_at_conditions",
+    ):
         assert words in system
     assert "not_understood" in system
 

@@ -30,9 +30,7 @@ def volume(args: MadeArgs, *, deps: Deps) -> Outcome:
     """
     crystal = deps.crystal(args.structure)
     value = args.factor * crystal.volume_angstrom3 / len(crystal.species)
-    return Outcome(
-        quantities={"volume_per_atom": Quantity(value=value, unit="angstrom3/atom", sigma=0)}
-    )
+    return Outcome(quantities={"volume_per_atom": Quantity(value=value, unit="angstrom3/atom", sigma=0)})
 
 
 def _record(outcome: Outcome) -> Record:

@@ -14,7 +14,9 @@ from matsmith.tools.runner import ToolRunner
 
 
 def _relaxed(runner: ToolRunner, crystal: Crystal) -> str:
-    record = Record.of(Outcome(crystal=crystal), tool="made", tool_version="1", inputs={}, identity="", seed=0)
+    record = Record.of(
+        Outcome(crystal=crystal), tool="made", tool_version="1", inputs={}, identity="", seed=0
+    )
     runner.ledger.write_record(record)
     return record.id
 
@@ -39,7 +41,9 @@ def test_mass_over_volume(runner: ToolRunner, rocksalt: Callable[..., Crystal]) 
 
 
 def test_denser_than_osmium_is_refused(runner: ToolRunner, rocksalt: Callable[..., Crystal]) -> None:
-    failure = runner.run("density", {"relaxed": _relaxed(runner, rocksalt("Os", anion="W", edge=3.5))}).outcome.failure
+    failure = runner.run(
+        "density", {"relaxed": _relaxed(runner, rocksalt("Os", anion="W", edge=3.5))}
+    ).outcome.failure
     assert failure is not None
     assert failure.code == "unphysical"
     assert "osmium" in failure.message

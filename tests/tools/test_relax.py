@@ -44,7 +44,11 @@ def test_the_record_says_what_it_rests_on(periclase: Record) -> None:
 
 
 def test_a_collapsed_structure_fails_by_name_and_leaves_the_rest_alone(
-    physics: ToolRunner, periclase: Record, overlapping: Crystal, rocksalt: Callable[..., Crystal], offer: Offer
+    physics: ToolRunner,
+    periclase: Record,
+    overlapping: Crystal,
+    rocksalt: Callable[..., Crystal],
+    offer: Offer,
 ) -> None:
     good = offer(physics, rocksalt("Mg", edge=4.26))
     calls = [{"structure": offer(physics, overlapping)}, {"structure": good}]
@@ -85,7 +89,9 @@ def test_pressure_compresses_by_the_bulk_modulus(
     assert crystal.volume_angstrom3 / free.volume_angstrom3 == pytest.approx(0.945, abs=0.02)
 
 
-def test_out_of_steps_is_unconverged(physics: ToolRunner, rocksalt: Callable[..., Crystal], offer: Offer) -> None:
+def test_out_of_steps_is_unconverged(
+    physics: ToolRunner, rocksalt: Callable[..., Crystal], offer: Offer
+) -> None:
     call = {"structure": offer(physics, rocksalt("Mg", edge=4.6)), "max_steps": 1}
     failure = physics.run("relax", call).outcome.failure
     assert failure is not None

@@ -124,9 +124,7 @@ def test_a_failed_record_is_no_input(
     assert len(_records(runner)) == before
 
 
-def test_a_record_without_a_structure_is_none(
-    runner: ToolRunner, rocksalt: Rocksalt, offer: Offer
-) -> None:
+def test_a_record_without_a_structure_is_none(runner: ToolRunner, rocksalt: Rocksalt, offer: Offer) -> None:
     record = runner.run("symmetry", {"structure": offer(runner, rocksalt("Mg"))})
     with pytest.raises(ToolError, match="holds no structure"):
         runner.run("symmetry", {"structure": record.id})

@@ -25,9 +25,7 @@ from matsmith.tools.stability import StabilityArgs, bounded_below
 TABLE = "formula,formation_energy_eV_per_atom\nMgO,-3.07\nMgO2,-2.1\nMg,0.0\nO2,0.0\n"
 
 
-@given(
-    value=st.floats(-1, 1), sigma=st.floats(0.01, 0.3), start=st.floats(-6, 6)
-)
+@given(value=st.floats(-1, 1), sigma=st.floats(0.01, 0.3), start=st.floats(-6, 6))
 def test_a_bounded_error_is_the_truncated_normal(value: float, sigma: float, start: float) -> None:
     mean, deviation = bounded_below(value, sigma, bound=value + start * sigma)
     exact: Any = truncnorm(start, float("inf"), loc=value, scale=sigma)

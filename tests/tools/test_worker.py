@@ -27,10 +27,10 @@ worker.serve()
 """
 
 
-def _request(crystal: Crystal, settings: Settings, *, tool: str = "symmetry", calls: int = 1) -> dict[str, Any]:
-    return request_for(
-        tool, [{"structure": "c"}] * calls, inputs={"c": crystal}, settings=settings, seed=7
-    )
+def _request(
+    crystal: Crystal, settings: Settings, *, tool: str = "symmetry", calls: int = 1
+) -> dict[str, Any]:
+    return request_for(tool, [{"structure": "c"}] * calls, inputs={"c": crystal}, settings=settings, seed=7)
 
 
 def _answers(request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -133,7 +133,10 @@ def test_what_a_library_prints_goes_to_the_log(
         "    return Outcome(facts={'said': True})\n"
         "TOOL = run\n"
     )
-    code = SERVE.replace("worker.serve()", "from matsmith.tools import registry\nregistry._MODULES['loud'] = 'loud_tool'\nworker.serve()")
+    code = SERVE.replace(
+        "worker.serve()",
+        "from matsmith.tools import registry\nregistry._MODULES['loud'] = 'loud_tool'\nworker.serve()",
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,

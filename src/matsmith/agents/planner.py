@@ -48,10 +48,14 @@ class PlanCheck:
         """Why the run must not start, in one sentence; None when it can."""
         if self.contradictions:
             return self.contradictions[0]
-        hard = [i for i, target in enumerate(self.spec.targets) if target.hard and target.is_constraint]
-        wanted = hard or list(range(len(self.spec.targets)))
-        if wanted and all(index in self.unmeasurable for index in wanted):
-            return " ".join(self.unmeasurable[index] for index in wanted)
+        targets = self.spec.targets
+        hard = [i for i, target in enumerate(targets) if target.hard and target.is_constraint]
+        blocking = [self.unmeasurable[index] for index in hard if index in self.unmeasurable]
+        if blocking:
+            # A run that can never be met must not spend ten minutes on finding that out.
+            return f"{' '.join(blocking)} A run could never meet that; say 'preferably' if it may stay open."
+        if targets and not hard and len(self.unmeasurable) == len(targets):
+            return " ".join(self.unmeasurable.values())
         return None
 
     @property

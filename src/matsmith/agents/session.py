@@ -101,10 +101,10 @@ def _overridden(
         spec.candidates = candidates
     if budget_s is not None:
         spec.budget = spec.budget.model_copy(update={"wall_time_s": budget_s})
-    if new_only:
-        spec.new_only = True
-    if accept_known:
-        spec.accept_known = True
+    if new_only is not None:
+        spec.new_only = new_only
+    if accept_known is not None:
+        spec.accept_known = accept_known
     return plan.model_copy(update={"spec": type(spec).model_validate(spec.model_dump())})
 
 
@@ -130,15 +130,13 @@ def design(
     name = reasoner or settings.reasoner
     check = objective
     if isinstance(check, str):
-        check = plan_objective(
-            check,
-            settings=settings,
-            reasoner=name,
-            candidates=candidates,
-            budget_s=budget_s,
-            new_only=new_only,
-            accept_known=accept_known,
+        check = PlanCheck.of(
+            make_plan(check, reasoner=make_reasoner(name, settings=settings)), settings=settings
         )
+    plan = _overridden(
+        check.plan, candidates=candidates, budget_s=budget_s, new_only=new_only, accept_known=accept_known
+    )
+    check = PlanCheck.of(plan, settings=settings)
     if check.refusal is not None:
         raise ImpossibleObjective(
             check.refusal, hint="Change the objective; `matsmith plan` shows what was understood."

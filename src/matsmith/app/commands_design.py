@@ -103,8 +103,8 @@ def design(
         budget=budget,
         candidates=candidates,
         reasoner=reasoner,
-        new_only=new_only,
-        accept_known=accept_known,
+        new_only=new_only or None,
+        accept_known=accept_known or None,
     )
     console = make_console(stderr=as_json)
     if not check.runnable:
@@ -163,8 +163,8 @@ def plan(
         budget=budget,
         candidates=candidates,
         reasoner=reasoner,
-        new_only=new_only,
-        accept_known=accept_known,
+        new_only=new_only or None,
+        accept_known=accept_known or None,
     )
     if as_json:
         from matsmith.app.plan_view import plan_json
@@ -252,8 +252,8 @@ def _checked(
             read_spec(spec_file),
             budget_s=budget_s,
             candidates=candidates,
-            new_only=new_only,
-            accept_known=accept_known,
+            new_only=new_only or None,
+            accept_known=accept_known or None,
         )
         return PlanCheck.from_spec(spec, settings=settings)
     from matsmith.agents.session import plan_objective
@@ -264,8 +264,8 @@ def _checked(
         reasoner=None if reasoner is None else reasoner.value,
         candidates=candidates,
         budget_s=budget_s,
-        new_only=new_only,
-        accept_known=accept_known,
+        new_only=new_only or None,
+        accept_known=accept_known or None,
     )
 
 

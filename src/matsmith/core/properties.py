@@ -87,7 +87,7 @@ _LISTED = (
         ),
         low=0.0,
         high=500.0,
-        tools=("known_crystal", "known_property", "equation_of_state"),
+        tools=("known_property", "known_crystal", "equation_of_state"),
         range_reason="diamond, the least compressible solid known, has 443 GPa",
     ),
     Property(
@@ -162,7 +162,7 @@ _LISTED = (
         ),
         low=0.02,
         high=25.0,
-        tools=("density",),
+        tools=("known_crystal", "density"),
         range_reason="osmium, the densest solid at ambient pressure, has 22.6 g/cm3",
     ),
     Property(

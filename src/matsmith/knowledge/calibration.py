@@ -30,9 +30,13 @@ class Calibration(BaseModel):
 @lru_cache(maxsize=1)
 def _all() -> dict[str, Any]:
     try:
-        return json.loads(files("matsmith.knowledge").joinpath("calibration.json").read_text(encoding="utf-8"))
+        return json.loads(
+            files("matsmith.knowledge").joinpath("calibration.json").read_text(encoding="utf-8")
+        )
     except (OSError, ValueError) as error:
-        raise DataError("The calibration of the methods is missing or damaged.", hint="Reinstall matsmith.") from error
+        raise DataError(
+            "The calibration of the methods is missing or damaged.", hint="Reinstall matsmith."
+        ) from error
 
 
 @lru_cache(maxsize=16)
@@ -40,5 +44,7 @@ def calibration(name: str) -> Calibration:
     """The calibration of a method's quantity. Raises `DataError` when there is none."""
     entry = _all().get(name)
     if entry is None:
-        raise DataError(f"There is no calibration of {name}.", hint="Run `python benchmarks/reference_errors.py`.")
+        raise DataError(
+            f"There is no calibration of {name}.", hint="Run `python benchmarks/reference_errors.py`."
+        )
     return Calibration.model_validate(entry)

@@ -56,14 +56,17 @@ def get_data(
     offered = {download.table: download for download in downloads}
     unknown = [name for name in names or () if name not in offered]
     if unknown:
-        raise UsageError(f"There is no table {unknown[0]!r} to fetch.", hint=f"Choose from {', '.join(offered)}.")
+        raise UsageError(
+            f"There is no table {unknown[0]!r} to fetch.", hint=f"Choose from {', '.join(offered)}."
+        )
     chosen = [entry for entry in downloads if (entry.needed if names is None else entry.table in names)]
     partial = data_dir / ".downloads"
     try:
         partial.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f"The data folder {data_dir} cannot be written: {error.strerror}.", hint="Choose another: set MATSMITH_DATA."
+            f"The data folder {data_dir} cannot be written: {error.strerror}.",
+            hint="Choose another: set MATSMITH_DATA.",
         ) from error
     done: list[Fetched] = []
     for download in chosen:
@@ -77,12 +80,18 @@ def get_data(
             made = convert(packed, target, download=download)
         finally:
             packed.unlink(missing_ok=True)
-        done.append(Fetched(table=download.table, path=target, rows=made.rows, dropped=made.dropped, new=True))
+        done.append(
+            Fetched(table=download.table, path=target, rows=made.rows, dropped=made.dropped, new=True)
+        )
     return done
 
 
 def fetch(
-    download: Download, target: Path, *, progress: Callable[[Progress], None] | None = None, timeout_s: float = 30.0
+    download: Download,
+    target: Path,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    timeout_s: float = 30.0,
 ) -> None:
     """Fetch one file to `target`. What was received stays in `target.part`, and the next call goes on from there.
 
@@ -108,24 +117,36 @@ def fetch(
     except urllib.error.HTTPError as error:
         raise DataError(
             f"{download.url} answered {error.code}.",
-            hint="Try again later." if error.code >= 500 or error.code == 429 else "The address may have changed: report it.",
+            hint="Try again later."
+            if error.code >= 500 or error.code == 429
+            else "The address may have changed: report it.",
             retryable=error.code >= 500 or error.code == 429,
         ) from error
     except TimeoutError as error:
-        raise DataError(f"{download.url} fell silent for {timeout_s:g} s.", hint=_RESUMES, retryable=True) from error
+        raise DataError(
+            f"{download.url} fell silent for {timeout_s:g} s.", hint=_RESUMES, retryable=True
+        ) from error
     except urllib.error.URLError as error:
         reason = "it fell silent" if isinstance(error.reason, TimeoutError) else str(error.reason)
-        raise DataError(f"{download.url} cannot be reached: {reason}.", hint=_OFFLINE, retryable=True) from error
+        raise DataError(
+            f"{download.url} cannot be reached: {reason}.", hint=_OFFLINE, retryable=True
+        ) from error
     except (ConnectionError, http.client.HTTPException) as error:
         raise DataError(f"The connection to {download.url} broke.", hint=_RESUMES, retryable=True) from error
     except OSError as error:
         raise DataError(
-            f"{target} cannot be written: {error.strerror}.", hint="Free some space, or choose another data folder."
+            f"{target} cannot be written: {error.strerror}.",
+            hint="Free some space, or choose another data folder.",
         ) from error
 
 
 def _receive(
-    download: Download, part: Path, mark: Path, *, progress: Callable[[Progress], None] | None, timeout_s: float
+    download: Download,
+    part: Path,
+    mark: Path,
+    *,
+    progress: Callable[[Progress], None] | None,
+    timeout_s: float,
 ) -> None:
     """Bring `part` to its full length."""
     held = part.stat().st_size if part.is_file() else 0
@@ -137,7 +158,9 @@ def _receive(
     if held:
         headers |= {"Range": f"bytes={held}-", "If-Range": version}
     if not download.url.startswith(("https://", "http://")):
-        raise UsageError(f"{download.url} is no address on the web.", hint="Give one that starts with https://.")
+        raise UsageError(
+            f"{download.url} is no address on the web.", hint="Give one that starts with https://."
+        )
     request = urllib.request.Request(download.url, headers=headers)  # noqa: S310 (the scheme is checked above)
     try:
         answer: Any = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310
@@ -151,7 +174,9 @@ def _receive(
     with answer:
         if download.url.startswith("https:") and not str(answer.url).startswith("https:"):
             raise DataError(f"{download.url} leads to an unprotected address.", hint="Report it.")
-        goes_on = answer.status == 206 and str(answer.headers.get("Content-Range", "")).startswith(f"bytes {held}-")
+        goes_on = answer.status == 206 and str(answer.headers.get("Content-Range", "")).startswith(
+            f"bytes {held}-"
+        )
         received = held if goes_on else 0
         length = answer.headers.get("Content-Length")
         total = received + int(length) if length and length.isdigit() else None

@@ -66,7 +66,8 @@ def _key_of_amounts(amounts: Mapping[str, float]) -> str:
 def _write(counts: Mapping[str, int]) -> str:
     divisor = math.gcd(*counts.values())
     return "".join(
-        symbol if counts[symbol] == divisor else f"{symbol}{counts[symbol] // divisor}" for symbol in sorted(counts)
+        symbol if counts[symbol] == divisor else f"{symbol}{counts[symbol] // divisor}"
+        for symbol in sorted(counts)
     )
 
 

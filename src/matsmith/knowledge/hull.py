@@ -32,7 +32,12 @@ class ConvexHull:
     """
 
     def __init__(
-        self, *, elements: tuple[str, ...], compositions: FloatArray, energies: FloatArray, removed: frozenset[int]
+        self,
+        *,
+        elements: tuple[str, ...],
+        compositions: FloatArray,
+        energies: FloatArray,
+        removed: frozenset[int],
     ) -> None:
         self.elements = elements
         self._compositions = compositions
@@ -51,15 +56,22 @@ class ConvexHull:
         """
         names = tuple(elements)
         if not names or len(set(names)) != len(names):
-            raise UsageError("A hull needs each of its elements once.", hint="Give the symbols without repeats.")
+            raise UsageError(
+                "A hull needs each of its elements once.", hint="Give the symbols without repeats."
+            )
         energies = np.asarray(formation_energies_ev_per_atom, dtype=np.float64).reshape(-1)
         fractions = np.asarray(compositions, dtype=np.float64).reshape(-1, len(names))
         if len(fractions) != len(energies):
-            raise UsageError(f"{len(fractions)} compositions for {len(energies)} energies.", hint="Give one for each.")
+            raise UsageError(
+                f"{len(fractions)} compositions for {len(energies)} energies.", hint="Give one for each."
+            )
         if not np.isfinite(energies).all():
             raise DataError("A formation energy is not a number.", hint="Leave out the phase that failed.")
         return cls(
-            elements=names, compositions=_checked(fractions, len(names)), energies=energies, removed=frozenset()
+            elements=names,
+            compositions=_checked(fractions, len(names)),
+            energies=energies,
+            removed=frozenset(),
         )
 
     @property
@@ -80,7 +92,9 @@ class ConvexHull:
         parts = [(points[i : i + step] @ self._planes.T).max(axis=1) for i in range(0, len(points), step)]
         return np.concatenate(parts) if parts else np.empty(0)
 
-    def energy_above_hull(self, fractions: ArrayLike, formation_energies_ev_per_atom: ArrayLike) -> FloatArray:
+    def energy_above_hull(
+        self, fractions: ArrayLike, formation_energies_ev_per_atom: ArrayLike
+    ) -> FloatArray:
         """Return energies above the hull in eV/atom, shape (m,); negative below it.
 
         Fractions have shape (m, k), energies shape (m,). Zero fractions are fine: the hull of a subsystem is part of it.
@@ -88,7 +102,10 @@ class ConvexHull:
         energies = np.asarray(formation_energies_ev_per_atom, dtype=np.float64)
         below = self.hull_energy(fractions)
         if energies.shape != below.shape:
-            raise UsageError(f"{len(below)} compositions for energies of shape {energies.shape}.", hint="Give one for each.")
+            raise UsageError(
+                f"{len(below)} compositions for energies of shape {energies.shape}.",
+                hint="Give one for each.",
+            )
         return energies - below
 
     def decomposition(self, fractions: ArrayLike) -> list[tuple[int, float]]:
@@ -98,7 +115,9 @@ class ConvexHull:
         # Facets that meet at the point tie; the right one is the one that holds the point in its inside.
         tied = np.flatnonzero(heights >= heights.max() - 1e-9)
         corners = self._corner_compositions()[self._facets[tied]]
-        shares = np.linalg.solve(np.swapaxes(corners, 1, 2), np.broadcast_to(point[:, None], (len(tied), len(point), 1)))
+        shares = np.linalg.solve(
+            np.swapaxes(corners, 1, 2), np.broadcast_to(point[:, None], (len(tied), len(point), 1))
+        )
         best = int(shares[:, :, 0].min(axis=1).argmax())
         found = zip(self._facets[tied[best]].tolist(), shares[best, :, 0].tolist(), strict=True)
         return sorted(((index, share) for index, share in found if share > 1e-9), key=lambda pair: -pair[1])
@@ -113,15 +132,21 @@ class ConvexHull:
         energies = np.append(self._energies, formation_energy_ev_per_atom)
         if above >= 0:
             return self._like(compositions=compositions, energies=energies, removed=self._removed, shift=1)
-        return ConvexHull(elements=self.elements, compositions=compositions, energies=energies, removed=self._removed)
+        return ConvexHull(
+            elements=self.elements, compositions=compositions, energies=energies, removed=self._removed
+        )
 
     def without(self, phases: Collection[int]) -> ConvexHull:
         """Return the hull without some phases; the numbers of the others stay. Found anew only when a corner goes."""
         removed = self._removed | {int(index) for index in phases}
         if removed and not (min(removed) >= 0 and max(removed) < len(self._energies)):
-            raise UsageError("There is no phase of that number to leave out.", hint="Elements cannot be left out.")
+            raise UsageError(
+                "There is no phase of that number to leave out.", hint="Elements cannot be left out."
+            )
         if removed.isdisjoint(self.stable):
-            return self._like(compositions=self._compositions, energies=self._energies, removed=removed, shift=0)
+            return self._like(
+                compositions=self._compositions, energies=self._energies, removed=removed, shift=0
+            )
         return ConvexHull(
             elements=self.elements, compositions=self._compositions, energies=self._energies, removed=removed
         )
@@ -145,9 +170,17 @@ class ConvexHull:
 
 def _checked(fractions: FloatArray, width: int) -> FloatArray:
     if fractions.ndim != 2 or fractions.shape[1] != width:
-        raise UsageError(f"Fractions of shape {fractions.shape} do not fit {width} elements.", hint="Give (m, k).")
-    if not np.isfinite(fractions).all() or (fractions < 0).any() or (abs(fractions.sum(axis=1) - 1) > 1e-6).any():
-        raise DataError("Atomic fractions must be positive and add up to 1.", hint="Divide amounts by their sum.")
+        raise UsageError(
+            f"Fractions of shape {fractions.shape} do not fit {width} elements.", hint="Give (m, k)."
+        )
+    if (
+        not np.isfinite(fractions).all()
+        or (fractions < 0).any()
+        or (abs(fractions.sum(axis=1) - 1) > 1e-6).any()
+    ):
+        raise DataError(
+            "Atomic fractions must be positive and add up to 1.", hint="Divide amounts by their sum."
+        )
     return fractions / fractions.sum(axis=1, keepdims=True)
 
 
@@ -172,7 +205,9 @@ def _lower_facets(
     facets = keep[simplices[(simplices != len(keep)).all(axis=1)]]
     corners = points[facets]
     facets = facets[abs(np.linalg.det(corners)) > _SMALLEST_SIMPLEX]
-    planes: FloatArray = np.asarray(np.linalg.solve(points[facets], heights[facets][:, :, None])[:, :, 0], dtype=np.float64)
+    planes: FloatArray = np.asarray(
+        np.linalg.solve(points[facets], heights[facets][:, :, None])[:, :, 0], dtype=np.float64
+    )
     supports = (planes @ points[keep].T <= heights[keep] + _SUPPORT_EV).all(axis=1)
     return facets[supports], planes[supports]
 

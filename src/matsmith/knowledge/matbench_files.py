@@ -152,10 +152,14 @@ def convert(source: Path, target: Path, *, download: Download) -> Conversion:
                 else:
                     dropped += 1
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{source.name} is cut short or no Matbench file.", hint=again, retryable=True) from error
+        raise DataError(
+            f"{source.name} is cut short or no Matbench file.", hint=again, retryable=True
+        ) from error
     found = len(rows) + dropped
     if download.rows is not None and found != download.rows:
-        raise DataError(f"{source.name} has {found} rows and not {download.rows}.", hint=again, retryable=True)
+        raise DataError(
+            f"{source.name} has {found} rows and not {download.rows}.", hint=again, retryable=True
+        )
     if not rows:
         raise DataError(f"{source.name} has no row with a formula and a number.", hint=again)
     _write_table(target, rows, column=download.column)
@@ -175,7 +179,8 @@ def _write_table(target: Path, rows: list[tuple[str, float]], *, column: str) ->
         Path(part.name).replace(target)
     except OSError as error:
         raise DataError(
-            f"{target} cannot be written: {error.strerror}.", hint="Free some space, or choose another data folder."
+            f"{target} cannot be written: {error.strerror}.",
+            hint="Free some space, or choose another data folder.",
         ) from error
 
 
@@ -194,7 +199,10 @@ def _formula_values(text: TextIO, *, value_column: str) -> Iterator[tuple[str, f
                 columns = [str(column) for column in value]
         else:
             for cells in reader.items():
-                slim = [_formula_of(cast("dict[str, Any]", cell)) if isinstance(cell, dict) else cell for cell in cells]
+                slim = [
+                    _formula_of(cast("dict[str, Any]", cell)) if isinstance(cell, dict) else cell
+                    for cell in cells
+                ]
                 if columns is None:
                     waiting.append(slim)
                 else:

@@ -81,7 +81,9 @@ def project_entries(
         if kept is not None:
             return kept
         raise
-    found = ProjectEntries(elements=system, energies_ev_per_atom=energies, date=moment.isoformat(timespec="seconds"))
+    found = ProjectEntries(
+        elements=system, energies_ev_per_atom=energies, date=moment.isoformat(timespec="seconds")
+    )
     found.elemental_energies()
     if path is not None:
         _write(path, found)
@@ -93,7 +95,8 @@ def _ask_unless_quiet(
 ) -> dict[str, float]:
     if not api_key:
         raise MaterialsProjectError(
-            "There is no key for the Materials Project.", hint="Set MP_API_KEY to use its phases as references."
+            "There is no key for the Materials Project.",
+            hint="Set MP_API_KEY to use its phases as references.",
         )
     moment, last = _failures.get((endpoint, api_key), (0.0, None))
     if last is not None and time.monotonic() - moment < QUIET_S:
@@ -123,7 +126,9 @@ def _ask_in_time(
     worker.join(timeout_s)
     if worker.is_alive():
         raise MaterialsProjectError(
-            f"The Materials Project did not answer in {timeout_s:g} s.", hint="Try again later.", retryable=True
+            f"The Materials Project did not answer in {timeout_s:g} s.",
+            hint="Try again later.",
+            retryable=True,
         )
     if failure:
         raise failure[0]
@@ -138,7 +143,8 @@ def _ask(elements: tuple[str, ...], *, api_key: str, endpoint: str | None) -> di
         )
     except ImportError as error:
         raise MaterialsProjectError(
-            "The Materials Project's client is not installed.", hint='Install it: pip install mp-api "boto3>=1.40".'
+            "The Materials Project's client is not installed.",
+            hint='Install it: pip install mp-api "boto3>=1.40".',
         ) from error
     import requests
 
@@ -153,7 +159,9 @@ def _ask(elements: tuple[str, ...], *, api_key: str, endpoint: str | None) -> di
         raise _explain(error) from error
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise MaterialsProjectError(
-            "The Materials Project's answer is not one that its client understands.", hint="Update mp-api.", retryable=True
+            "The Materials Project's answer is not one that its client understands.",
+            hint="Update mp-api.",
+            retryable=True,
         ) from error
     lowest: dict[str, float] = {}
     for entry in entries:
@@ -171,12 +179,20 @@ def _explain(error: Exception) -> MaterialsProjectError:
         return MaterialsProjectError("The Materials Project refused the key.", hint="Check MP_API_KEY.")
     if code == 429 or "too many 429" in text:
         return MaterialsProjectError(
-            "The Materials Project limits how often it is asked.", hint="Try again in a few minutes.", retryable=True
+            "The Materials Project limits how often it is asked.",
+            hint="Try again in a few minutes.",
+            retryable=True,
         )
-    if isinstance(error, OSError) and code == 0:  # what the client's transport raises, time-outs and names included
-        return MaterialsProjectError("The Materials Project cannot be reached.", hint="Check the network.", retryable=True)
+    if (
+        isinstance(error, OSError) and code == 0
+    ):  # what the client's transport raises, time-outs and names included
+        return MaterialsProjectError(
+            "The Materials Project cannot be reached.", hint="Check the network.", retryable=True
+        )
     return MaterialsProjectError(
-        f"The Materials Project could not be asked: {text[:200].rstrip('.')}.", hint="Check the network.", retryable=code == 0 or code >= 500
+        f"The Materials Project could not be asked: {text[:200].rstrip('.')}.",
+        hint="Check the network.",
+        retryable=code == 0 or code >= 500,
     )
 
 
@@ -207,7 +223,9 @@ def _write(path: Path, entries: ProjectEntries) -> None:
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as target:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8"
+        ) as target:
             target.write(text)
         Path(target.name).replace(path)
     except OSError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +113,57 @@ def cross_validated(
         mu = fit_references(train, own_ev=own_ev, terms=terms, settings=settings)
         left[test] = residuals([samples[i] for i in test], mu, terms=terms)
     return left
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorModel:
+    """Residuals as two things: the potential's normal error, and the excess of a wrong polymorph.
+
+    With probability `ground_share` the relaxed structure is the table's lowest one, otherwise it lies above it by an
+    exponential excess of mean `excess_ev_per_atom`. `sigma_ev_per_atom` by class. A small flat part takes gross outliers.
+    """
+
+    ground_share: float
+    excess_ev_per_atom: float
+    sigma_ev_per_atom: Mapping[str, float]
+
+
+_OUTLIER_SHARE, _OUTLIER_WIDTH_EV_PER_ATOM = 0.02, 2.5
+
+
+def fit_error_model(values: FloatArray, kinds: Sequence[str], *, fewest: int) -> ErrorModel:
+    """Maximum likelihood of the error model; classes with fewer than `fewest` values share the sigma of `all`."""
+    from scipy.optimize import minimize
+    from scipy.stats import exponnorm, norm
+
+    labels = np.array(kinds)
+    names = [name for name in dict.fromkeys(kinds) if (labels == name).sum() >= fewest]
+    slot = np.array([names.index(kind) + 1 if kind in names else 0 for kind in kinds])
+
+    def unpack(parameters: FloatArray) -> tuple[float, float, FloatArray]:
+        return float(1 / (1 + np.exp(-parameters[0]))), float(np.exp(parameters[1])), np.exp(parameters[2:])
+
+    def loss(parameters: FloatArray) -> float:
+        share, excess, sigmas = unpack(parameters)
+        sigma = sigmas[slot]
+        density = share * norm.pdf(values, scale=sigma) + (1 - share) * exponnorm.pdf(
+            values, excess / sigma, scale=sigma
+        )
+        mixed = (1 - _OUTLIER_SHARE) * density + _OUTLIER_SHARE / _OUTLIER_WIDTH_EV_PER_ATOM
+        return float(-np.log(mixed).sum())
+
+    start = np.array([1.0, np.log(0.1), *([np.log(0.04)] * (len(names) + 1))])
+    found: Any = minimize(
+        loss, start, method="L-BFGS-B", bounds=[(-3, 4), (-4, 0), *([(-5, -1)] * (len(names) + 1))]
+    )
+    share, excess, sigmas = unpack(np.asarray(found.x))
+
+    def common(x: FloatArray) -> float:
+        return loss(np.array([*found.x[:2], *([float(x[0])] * (len(names) + 1))]))
+
+    whole: Any = minimize(common, [np.log(0.04)], method="Nelder-Mead")
+    by_class = {"all": float(np.exp(whole.x[0])), **dict(zip(names, map(float, sigmas[1:]), strict=True))}
+    return ErrorModel(ground_share=share, excess_ev_per_atom=excess, sigma_ev_per_atom=by_class)
 
 
 def sigma68(values: FloatArray) -> float:

@@ -53,7 +53,8 @@ _HINT = "Reinstall matsmith, or run benchmarks/reference_phases.py --write with 
 class Offsets:
     """The fit: μ in eV by term (an element, or `Fe|U` for iron beside oxygen or fluorine), and one-sigma errors by class.
 
-    `sigma_ev_per_atom` holds half the width of the middle 68 % of the cross-validated residuals, by class and for `all`;
+    `sigma_ev_per_atom` is the potential's own normal error in the cross-validated residuals, by class and for `all`, apart
+    from the excess of wrong polymorphs, which `polymorphs` describes (`ground_share`, `excess_ev_per_atom`);
     `shipped_sigma_ev_per_atom` and `shipped_bias_ev_per_atom` say the same of the basis "shipped" against the table.
     """
 
@@ -62,6 +63,7 @@ class Offsets:
     sigma_ev_per_atom: Mapping[str, float]
     shipped_sigma_ev_per_atom: Mapping[str, float]
     shipped_bias_ev_per_atom: Mapping[str, float]
+    polymorphs: Mapping[str, float]
     method: str
     date: str
     source: str

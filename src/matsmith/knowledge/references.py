@@ -29,7 +29,43 @@ MOST_ELEMENTS = 8
 ON_HULL_EV_PER_ATOM = 1e-4
 """Energies are tabulated to about this; a phase this close above the hull is on it."""
 SHIPPED_ELEMENTS = frozenset(
-    ["H", "Li", "B", "C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "K", "Ca", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "Se", "Sr", "Y", "Zr", "Nb", "Mo", "Ba", "W"]
+    [
+        "H",
+        "Li",
+        "B",
+        "C",
+        "N",
+        "O",
+        "F",
+        "Na",
+        "Mg",
+        "Al",
+        "Si",
+        "P",
+        "S",
+        "Cl",
+        "K",
+        "Ca",
+        "Ti",
+        "V",
+        "Cr",
+        "Mn",
+        "Fe",
+        "Co",
+        "Ni",
+        "Cu",
+        "Zn",
+        "Ga",
+        "Ge",
+        "Se",
+        "Sr",
+        "Y",
+        "Zr",
+        "Nb",
+        "Mo",
+        "Ba",
+        "W",
+    ]
 )
 """Every binary system of these elements was searched for the phases that ship; of the others only a few were."""
 _TABLE = "mp_formation_energy"
@@ -115,7 +151,9 @@ class ReferenceSet:
         total = sum(amounts.values())
         if self.tier == "materials_project":
             _, sigma = offsets.formation_energy(amounts, energy_ev_per_atom, basis="table")
-            share = sum(self.elemental_energies[symbol] * amount / total for symbol, amount in amounts.items())
+            share = sum(
+                self.elemental_energies[symbol] * amount / total for symbol, amount in amounts.items()
+            )
             return energy_ev_per_atom - share, sigma
         return offsets.formation_energy(
             amounts, energy_ev_per_atom, basis="table" if self.tier == "dft_table" else "shipped"
@@ -154,7 +192,8 @@ class ReferenceSet:
         outside = [symbol for symbol in amounts if symbol not in self.elements]
         if outside:
             raise UsageError(
-                f"{outside[0]} is not in the system {'-'.join(self.elements)}.", hint="Ask for the references of all elements."
+                f"{outside[0]} is not in the system {'-'.join(self.elements)}.",
+                hint="Ask for the references of all elements.",
             )
         return _fractions(amounts, self.elements)
 
@@ -211,12 +250,19 @@ def references_for(
         try:
             return replace(ask(tier), warnings=tuple(warnings))
         except DataError as error:
-            warnings.append(TierWarning(tier=tier, reason=error.message, hint=error.hint, retryable=error.retryable))
+            warnings.append(
+                TierWarning(tier=tier, reason=error.message, hint=error.hint, retryable=error.retryable)
+            )
     return replace(ask("shipped"), warnings=tuple(warnings))
 
 
 def _from_project(
-    system: tuple[str, ...], *, cache_dir: Path | None, api_key: str | None, endpoint: str | None, timeout_s: float
+    system: tuple[str, ...],
+    *,
+    cache_dir: Path | None,
+    api_key: str | None,
+    endpoint: str | None,
+    timeout_s: float,
 ) -> ReferenceSet:
     entries = project_entries(
         system, api_key=api_key, cache_dir=cache_dir, endpoint=endpoint, timeout_s=timeout_s
@@ -228,7 +274,8 @@ def _from_project(
         amounts = key_amounts(key)
         if not set(system).issuperset(amounts):
             raise MaterialsProjectError(
-                f"The Materials Project's answer holds {key}, which is not of this system.", hint="Delete its kept answer."
+                f"The Materials Project's answer holds {key}, which is not of this system.",
+                hint="Delete its kept answer.",
             )
         total = sum(amounts.values())
         phases.append(

@@ -61,7 +61,13 @@ class Table:
     """One table, grouped by reduced formula. `values[starts[i]:starts[i + 1]]` are the rows of `keys[i]`, ascending."""
 
     def __init__(
-        self, *, source: TableSource, keys: list[str], starts: IntArray, values: FloatArray, bits: NDArray[np.uint64]
+        self,
+        *,
+        source: TableSource,
+        keys: list[str],
+        starts: IntArray,
+        values: FloatArray,
+        bits: NDArray[np.uint64],
     ) -> None:
         self.source = source
         self.keys = keys
@@ -125,7 +131,9 @@ class KnownTables:
             source = SOURCES[name]
             if self.data_dir is None:
                 raise DataError(f"The table {name} is not here: no data folder is set.", hint=_GET)
-            self._loaded[name] = load_table(self.data_dir / source.file, source=source, cache_dir=self.cache_dir)
+            self._loaded[name] = load_table(
+                self.data_dir / source.file, source=source, cache_dir=self.cache_dir
+            )
         return self._loaded[name]
 
     def lookup(self, property_name: str, formula: str) -> KnownValue | None:
@@ -166,7 +174,9 @@ def load_table(path: Path, *, source: TableSource, cache_dir: Path | None = None
     except FileNotFoundError as error:
         raise DataError(f"The table {path} is not there.", hint=_GET) from error
     except OSError as error:
-        raise DataError(f"The table {path} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
+        raise DataError(
+            f"The table {path} cannot be read: {error.strerror}.", hint="Check its permissions."
+        ) from error
     digest = hashlib.sha256(packed).hexdigest()[:20]
     cached = None if cache_dir is None else cache_dir / f"{source.name}-{digest}-v{_CACHE_VERSION}.npz"
     if cached is not None and (found := _read_cache(cached, source=source)) is not None:
@@ -188,7 +198,8 @@ def _parse(packed: bytes, *, path: Path, source: TableSource) -> tuple[list[str]
     header: list[str] = next(lines, list[str]())
     if header[:2] != ["formula", source.column]:
         raise DataError(
-            f"The table {path} has the columns {', '.join(header) or 'none'}, not formula, {source.column}.", hint=again
+            f"The table {path} has the columns {', '.join(header) or 'none'}, not formula, {source.column}.",
+            hint=again,
         )
     keys: list[str] = []
     values: list[float] = []

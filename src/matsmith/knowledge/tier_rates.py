@@ -46,7 +46,9 @@ def _rates() -> dict[str, Any]:
                 _ = (int(counted["n_elements"]), int(counted["unstable"]), int(counted["called_stable"]))
         return held
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError("The measured rates of the reference tiers are damaged.", hint="Install matsmith again.") from error
+        raise DataError(
+            "The measured rates of the reference tiers are damaged.", hint="Install matsmith again."
+        ) from error
 
 
 def false_stable_rate(

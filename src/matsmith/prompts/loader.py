@@ -61,7 +61,9 @@ class Prompt:
         unknown = sorted(set(variables) - self.variables)
         if missing or unknown:
             problem = f"lacks {', '.join(missing)}" if missing else f"has no variable {', '.join(unknown)}"
-            raise PromptError(f"The prompt of the {self.role} {problem}.", hint="Give each variable once, by its name.")
+            raise PromptError(
+                f"The prompt of the {self.role} {problem}.", hint="Give each variable once, by its name."
+            )
         values = {
             name: fence(value, name=name, seed=seed) if name in self.untrusted else value
             for name, value in variables.items()
@@ -98,7 +100,9 @@ def parse_prompt(text: str, *, name: str) -> Prompt:
     body = match[2]
     found = tuple(_HEADING.findall(body))
     if found != SECTIONS:
-        raise _damaged(name, f"has the sections {', '.join(found) or 'none'} in place of {', '.join(SECTIONS)}")
+        raise _damaged(
+            name, f"has the sections {', '.join(found) or 'none'} in place of {', '.join(SECTIONS)}"
+        )
     system, user = body.split("\n# Input\n")
     variables, untrusted = _names(fields["variables"]), _names(fields["untrusted"])
     used = frozenset(str(found) for found in _VARIABLE.findall(body))
@@ -107,7 +111,9 @@ def parse_prompt(text: str, *, name: str) -> Prompt:
     if not untrusted <= set(_VARIABLE.findall(user)) or untrusted & set(_VARIABLE.findall(system)):
         raise _damaged(name, "puts an untrusted variable outside its section Input")
     if len(_FENCE.findall(system)) != 2:
-        raise _damaged(name, "does not hold exactly one worked example: a question and an answer, each a JSON block")
+        raise _damaged(
+            name, "does not hold exactly one worked example: a question and an answer, each a JSON block"
+        )
     return Prompt(
         role=fields["role"],
         version=fields["version"],

@@ -11,6 +11,8 @@ from matsmith.tools.base import Args, Deps, StructureRef, tool
 # modes that differ between phases) and that slow decompositions can go unnoticed.
 _OBSERVED_STABLE_SIGMA_EV_PER_ATOM = 0.01
 _DEFAULT_RELATIVE_SIGMA = 0.05
+# Relaxed volumes lie within 8 % of measured ones, layered crystals and soft molecular ones apart.
+_VOLUME_TOLERANCE = 0.15
 
 
 class KnownCrystalArgs(Args):
@@ -28,7 +30,14 @@ def match(formula: str, args: KnownCrystalArgs, *, deps: Deps) -> MeasuredCrysta
 
     structure = deps.crystal(args.structure).to_pymatgen()
     matcher = StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5.0)
-    return next((entry for entry in entries if matcher.fit(structure, entry.structure())), None)
+    per_atom = structure.volume / len(structure)
+    for entry in entries:
+        measured = entry.structure()
+        # The matcher scales volumes away: a compressed form of the same type is not what was measured.
+        near = abs(per_atom / (measured.volume / len(measured)) - 1.0) <= _VOLUME_TOLERANCE
+        if near and matcher.fit(structure, measured):
+            return entry
+    return None
 
 
 @tool(

@@ -1,8 +1,8 @@
 """Energy above the convex hull of a relaxed structure against the best reference phases at hand, which are named.
 
 The potential's energy is put on the references' own basis (knowledge/offsets.py) before anything is compared. Where the
-references hold the very formula, its lowest phase bounds the candidate from below: a structure of that formula cannot lie
-under it, so the error is a normal one cut off there, given by its mean and standard deviation.
+references hold the very formula, its lowest phase bounds the candidate from below: it is that phase, or lies above it by the
+excess that wrong polymorphs were measured to have.
 
 Phases that were searched on demand (`competing_phases`) join the phases that ship, and no better references: they are of
 the potential's own making, and stand on the shipped basis.
@@ -18,6 +18,7 @@ from matsmith.core.errors import DataError
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Method, Outcome, Record
 from matsmith.core.settings import Settings
+from matsmith.knowledge.offsets import shipped_offsets
 from matsmith.knowledge.references import ReferenceSet, references_for
 from matsmith.tools.base import Args, Deps, RecordRef, tool
 from matsmith.tools.competing_phases import SOURCE, phases_of
@@ -45,20 +46,40 @@ def _identity(settings: Settings) -> str:
     return f"{tables_identity(settings)}:{shipped_identity()}:{key}"
 
 
-def bounded_below(value: float, sigma: float, *, bound: float) -> tuple[float, float]:
-    """Mean and standard deviation of a normal distribution cut off below `bound`.
+def bounded_below(
+    value: float, sigma: float, *, bound: float, ground_share: float = 0.0, excess: float = math.inf
+) -> tuple[float, float]:
+    """Mean and standard deviation of an energy measured as `value` with a normal error, known not to lie below `bound`.
+
+    Beforehand it lies at the bound with probability `ground_share` (the structure is the lowest phase itself), otherwise
+    above it by an exponential excess of mean `excess`. With the defaults this is a normal distribution cut off at `bound`.
 
     >>> mean, deviation = bounded_below(0.0, 1.0, bound=0.0)
     >>> round(mean, 4), round(deviation, 4)
     (0.7979, 0.6028)
     """
-    start = (bound - value) / sigma
+    rate = 0.0 if math.isinf(excess) else 1.0 / excess
+    centre = value - rate * sigma * sigma
+    start = (bound - centre) / sigma
     survival = 0.5 * math.erfc(start / math.sqrt(2.0))
     if survival < 1e-12:
         return bound, sigma
     hazard = math.exp(-0.5 * start * start) / math.sqrt(2.0 * math.pi) / survival
-    variance = max(0.0, 1.0 + start * hazard - hazard * hazard)
-    return value + sigma * hazard, sigma * math.sqrt(variance)
+    above, spread = (
+        centre + sigma * hazard,
+        sigma * math.sqrt(max(0.0, 1.0 + start * hazard - hazard * hazard)),
+    )
+    if ground_share <= 0.0 or rate <= 0.0:
+        return above, spread
+    # Bayes' rule for the two cases, with the common factor exp(-(value - bound)^2 / 2 sigma^2) taken out.
+    gap = (value - bound) / sigma
+    at_bound = ground_share / (sigma * math.sqrt(2.0 * math.pi))
+    tail = 0.5 * (rate * sigma) ** 2 - rate * (value - bound) + 0.5 * gap * gap
+    higher = (1.0 - ground_share) * rate * math.exp(min(tail, 600.0)) * survival
+    share = at_bound / (at_bound + higher)
+    mean = share * bound + (1.0 - share) * above
+    variance = share * (bound - mean) ** 2 + (1.0 - share) * (spread**2 + (above - mean) ** 2)
+    return mean, math.sqrt(variance)
 
 
 @tool(
@@ -108,7 +129,14 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 f"{crystal.formula}, beyond its error: a new form or a failure of the potential"
             )
         else:
-            value, error = bounded_below(formation, sigma, bound=known)
+            polymorphs = shipped_offsets().polymorphs
+            value, error = bounded_below(
+                formation,
+                sigma,
+                bound=known,
+                ground_share=polymorphs["ground_share"],
+                excess=polymorphs["excess_ev_per_atom"],
+            )
     above = references.energy_above_hull(crystal.formula, value)
     # The word goes by the likeliest energy: the mean of a cut-off error lies above it, and would call a phase that is
     # the table's own lowest one unstable.

@@ -52,7 +52,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/v1/models":
-            self.reply(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in self.chat.models]})
+            self.reply(
+                200,
+                {"object": "list", "data": [{"id": name, "object": "model"} for name in self.chat.models]},
+            )
         else:
             self.reply(404, {"detail": "Not Found"})
 
@@ -109,7 +112,11 @@ def completion(text: str | None, **message: object) -> dict[str, Any]:
         "created": 1,
         "model": MODEL,
         "choices": [
-            {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text, **message}}
+            {
+                "index": 0,
+                "finish_reason": finish,
+                "message": {"role": "assistant", "content": text, **message},
+            }
         ],
         "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
     }
@@ -179,7 +186,9 @@ def resets(handler: Handler) -> None:
 
 def breaks_off(handler: Handler) -> None:
     """Promise more of a body than is sent."""
-    handler.wfile.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{"choices": [')
+    handler.wfile.write(
+        b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{"choices": ['
+    )
     handler.close_connection = True
 
 

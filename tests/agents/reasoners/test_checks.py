@@ -30,7 +30,11 @@ from matsmith.prompts import load_prompt
 
 ROUND = RoundSummary(
     round=1,
-    best=[CandidateSummary(id="a41c", formula="Al2O3", strategy="known", values={"bulk_modulus": "{r:9f3c.bulk_modulus}"})],
+    best=[
+        CandidateSummary(
+            id="a41c", formula="Al2O3", strategy="known", values={"bulk_modulus": "{r:9f3c.bulk_modulus}"}
+        )
+    ],
     by_strategy={"known": (3, 1), "decoration": (5, 0)},
 )
 GENERATION = GenerationQuestion(
@@ -38,7 +42,12 @@ GENERATION = GenerationQuestion(
 )
 CRITIQUE = CritiqueQuestion(spec=DesignSpec(), rounds=[ROUND])
 SIMULATION = SimulationQuestion(
-    spec=DesignSpec(), round=1, candidates=5, seconds_left=60, seconds_per_relaxation=1, seconds_per_measurement=1
+    spec=DesignSpec(),
+    round=1,
+    candidates=5,
+    seconds_left=60,
+    seconds_per_relaxation=1,
+    seconds_per_measurement=1,
 )
 
 
@@ -52,7 +61,12 @@ def test_a_sound_answer_passes_unchanged() -> None:
         reason="Al2O3 with {r:9f3c.bulk_modulus} leads.",
     )
     for question, answer in (
-        (GENERATION, GenerationPlan(strategies={"known": 3, "decoration": 20}, directive=directive, reason="More of it.")),
+        (
+            GENERATION,
+            GenerationPlan(
+                strategies={"known": 3, "decoration": 20}, directive=directive, reason="More of it."
+            ),
+        ),
         (CRITIQUE, Critique(text="Al2O3 reaches {r:9f3c.bulk_modulus} in round 1.", directive=directive)),
         (SIMULATION, SimulationPlan(relax=5, measure=2, reason="All of them.")),
     ):
@@ -67,7 +81,8 @@ def test_words_of_a_target_must_stand_in_the_objective() -> None:
     sound = Plan(spec=DesignSpec(targets=[target("very stiff"), target("")]), not_understood=["that sings"])
     assert review(question, sound)[0] == []
     complaints, mended = review(
-        question, Plan(spec=DesignSpec(targets=[target("150 GPa")]), not_understood=["that dances", "that sings"])
+        question,
+        Plan(spec=DesignSpec(targets=[target("150 GPa")]), not_understood=["that dances", "that sings"]),
     )
     assert len(complaints) == 2
     assert mended.spec.targets[0].words == ""
@@ -99,10 +114,14 @@ def test_what_a_directive_cannot_mean_is_dropped(directive: Directive, words: st
 
 
 def test_strategies_must_exist_and_ask_for_something() -> None:
-    complaints, mended = review(GENERATION, GenerationPlan(strategies={"magic": 5, "known": -2, "decoration": 7}))
+    complaints, mended = review(
+        GENERATION, GenerationPlan(strategies={"magic": 5, "known": -2, "decoration": 7})
+    )
     assert len(complaints) == 2
     assert mended.strategies == {"decoration": 7}
-    assert review(GENERATION, GenerationPlan(strategies={"known": 0}))[0] == ["No candidate at all is asked for."]
+    assert review(GENERATION, GenerationPlan(strategies={"known": 0}))[0] == [
+        "No candidate at all is asked for."
+    ]
 
 
 def test_no_more_is_simulated_than_there_is() -> None:

@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from matsmith.agents.reasoners.fishing import NoJson, json_object_in
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.text(st.characters(exclude_characters="`<"), max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**6), 10**6)
+    | st.text(st.characters(exclude_characters="`<"), max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=10,
 )
-OBJECT = st.dictionaries(st.text(st.characters(exclude_characters="`<"), min_size=1, max_size=6), JSON, min_size=1, max_size=4)
+OBJECT = st.dictionaries(
+    st.text(st.characters(exclude_characters="`<"), min_size=1, max_size=6), JSON, min_size=1, max_size=4
+)
 
 
 @given(data=OBJECT, indent=st.sampled_from([None, 2]))
@@ -47,7 +52,9 @@ def test_says_what_is_wrong(text: str, words: str) -> None:
         json_object_in(text)
 
 
-@pytest.mark.parametrize("text", ["{" * 300_000, '{"a":' * 60_000, "[" * 300_000, "<think>" * 40_000, "```json\n" * 40_000])
+@pytest.mark.parametrize(
+    "text", ["{" * 300_000, '{"a":' * 60_000, "[" * 300_000, "<think>" * 40_000, "```json\n" * 40_000]
+)
 def test_hostile_text_takes_no_long_time(text: str) -> None:
     started = time.monotonic()
     with pytest.raises(NoJson):

@@ -20,12 +20,28 @@ from matsmith.agents.reasoners.checks import FIELDS_SET_BY_CODE
 from matsmith.agents.reasoners.schema import maps_from_pairs, plain_schema, strict_schema
 
 ANSWERS: list[type[Answer]] = [Plan, LiteratureQueries, GenerationPlan, SimulationPlan, Critique]
-ALLOWED = {"type", "description", "enum", "const", "anyOf", "items", "properties", "required", "additionalProperties", "$ref", "$defs"}
+ALLOWED = {
+    "type",
+    "description",
+    "enum",
+    "const",
+    "anyOf",
+    "items",
+    "properties",
+    "required",
+    "additionalProperties",
+    "$ref",
+    "$defs",
+}
 
 
 def schemas_in(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield schema
-    for part in [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", [])]:
+    for part in [
+        *schema.get("properties", {}).values(),
+        *schema.get("$defs", {}).values(),
+        *schema.get("anyOf", []),
+    ]:
         yield from schemas_in(part)
     if "items" in schema:
         yield from schemas_in(schema["items"])
@@ -49,7 +65,10 @@ def test_strict_schemas_keep_the_rules_of_strict_output(model: type[Answer]) -> 
 
 @pytest.mark.parametrize("model", ANSWERS)
 def test_no_model_is_shown_what_code_sets(model: type[Answer]) -> None:
-    for schema in (strict_schema(model, omit=FIELDS_SET_BY_CODE), plain_schema(model, omit=FIELDS_SET_BY_CODE)):
+    for schema in (
+        strict_schema(model, omit=FIELDS_SET_BY_CODE),
+        plain_schema(model, omit=FIELDS_SET_BY_CODE),
+    ):
         text = json.dumps(schema)
         for name in ("warnings", "probability_met", "model_calls", "Budget"):
             assert f'"{name}"' not in text
@@ -68,8 +87,13 @@ def as_pairs(weights: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @given(counts=st.dictionaries(st.text(max_size=5), st.integers(0, 99)), elements=WEIGHTS, prototypes=WEIGHTS)
-def test_maps_come_back_from_pairs(counts: dict[str, int], elements: dict[str, float], prototypes: dict[str, float]) -> None:
-    plain = {"strategies": counts, "directive": {"elements": elements, "prototypes": prototypes, "parents": ["a"]}}
+def test_maps_come_back_from_pairs(
+    counts: dict[str, int], elements: dict[str, float], prototypes: dict[str, float]
+) -> None:
+    plain = {
+        "strategies": counts,
+        "directive": {"elements": elements, "prototypes": prototypes, "parents": ["a"]},
+    }
     strict = {
         "strategies": as_pairs(counts),
         "directive": {"elements": as_pairs(elements), "prototypes": as_pairs(prototypes), "parents": ["a"]},
@@ -81,8 +105,14 @@ def test_maps_come_back_from_pairs(counts: dict[str, int], elements: dict[str, f
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["spec", "targets", "directive", "elements", "key", "value"]), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["spec", "targets", "directive", "elements", "key", "value"]),
+                inner,
+                max_size=3,
+            )
+        ),
         max_leaves=12,
     )
 )

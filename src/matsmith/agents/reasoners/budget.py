@@ -27,14 +27,18 @@ class ModelBudget:
     def __init__(self, *, calls: int = 200, tokens: int = 1_000_000, spent: Usage | None = None) -> None:
         """Set the limits. `spent` is what an interrupted run had already used."""
         if calls < 0 or tokens < 0:
-            raise SettingsError("A model budget cannot be negative.", hint="Give calls and tokens as 0 or more.")
+            raise SettingsError(
+                "A model budget cannot be negative.", hint="Give calls and tokens as 0 or more."
+            )
         self.calls = calls
         self.tokens = tokens
         self._spent = spent or Usage()
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"ModelBudget(calls={self._spent.calls}/{self.calls}, tokens={self._spent.tokens}/{self.tokens})"
+        return (
+            f"ModelBudget(calls={self._spent.calls}/{self.calls}, tokens={self._spent.tokens}/{self.tokens})"
+        )
 
     @property
     def spent(self) -> Usage:

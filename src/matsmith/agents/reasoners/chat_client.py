@@ -116,7 +116,9 @@ class ChatClient:
             base_url=base_url,
             max_retries=0,
             default_headers={"Accept-Encoding": "identity"},
-            http_client=openai.DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [self._cap]}),
+            http_client=openai.DefaultHttpxClient(
+                follow_redirects=False, event_hooks={"response": [self._cap]}
+            ),
         )
 
     def __repr__(self) -> str:
@@ -145,7 +147,9 @@ class ChatClient:
         line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[:10_000]).split())
         return line if len(line) <= longest else line[: longest - 1] + "…"
 
-    def _bounded(self, method: str, path: str, *, body: Mapping[str, Any] | None, timeout_s: float) -> bytes | Fault:
+    def _bounded(
+        self, method: str, path: str, *, body: Mapping[str, Any] | None, timeout_s: float
+    ) -> bytes | Fault:
         """Run a request in a thread of its own: looking up a name, or a server that drips its headers, obeys no time-out."""
         given_up = threading.Event()
         outbox: queue.SimpleQueue[bytes | Fault | BaseException] = queue.SimpleQueue()
@@ -169,13 +173,17 @@ class ChatClient:
             raise result
         return result
 
-    def _request(self, method: str, path: str, *, body: Mapping[str, Any] | None, timeout_s: float) -> bytes | Fault:
+    def _request(
+        self, method: str, path: str, *, body: Mapping[str, Any] | None, timeout_s: float
+    ) -> bytes | Fault:
         timeout = httpx2.Timeout(timeout_s, connect=min(_CONNECT_TIMEOUT_S, timeout_s))
         try:
             if method == "GET":
                 response = self._client.get(path, cast_to=httpx2.Response, options={"timeout": timeout})
             else:
-                response = self._client.post(path, cast_to=httpx2.Response, body=body, options={"timeout": timeout})
+                response = self._client.post(
+                    path, cast_to=httpx2.Response, body=body, options={"timeout": timeout}
+                )
             return response.read()
         except openai.APIStatusError as problem:
             return self._fault_of(problem)
@@ -183,7 +191,10 @@ class ChatClient:
             return Fault(kind=FaultKind.TIMEOUT, message=f"no answer came within {timeout_s:.3g} s")
         except (openai.APIConnectionError, httpx2.HTTPError) as problem:
             if self._current.too_large:
-                return Fault(kind=FaultKind.TOO_LARGE, message=f"the reply is larger than {_LARGEST_REPLY // 1_000_000} MB")
+                return Fault(
+                    kind=FaultKind.TOO_LARGE,
+                    message=f"the reply is larger than {_LARGEST_REPLY // 1_000_000} MB",
+                )
             cause = problem.__cause__ or problem
             return Fault(kind=FaultKind.CONNECTION, message=self.scrub(str(cause)) or "the connection broke")
 
@@ -192,7 +203,9 @@ class ChatClient:
         message = self.scrub(said.get("message") or problem.response.reason_phrase)
         if problem.response.is_redirect:
             target = self.scrub(problem.response.headers.get("location", "elsewhere"))
-            return Fault(kind=FaultKind.ADDRESS, message=f"it redirects to {target}", status=problem.status_code)
+            return Fault(
+                kind=FaultKind.ADDRESS, message=f"it redirects to {target}", status=problem.status_code
+            )
         return fault_of_status(
             problem.status_code,
             message=message,

@@ -82,7 +82,9 @@ def review(question: Question[AnswerT], answer: AnswerT) -> tuple[list[str], Ans
             mended = _review_critique(question, mended, findings)
         case _:
             pass
-    mended = mended.model_copy(update={"warnings": [f"Dropped: {complaint}" for complaint in findings.complaints]})
+    mended = mended.model_copy(
+        update={"warnings": [f"Dropped: {complaint}" for complaint in findings.complaints]}
+    )
     return findings.complaints, checked(question, mended)
 
 
@@ -93,7 +95,9 @@ def _review_plan(question: Question, plan: Plan, findings: _Findings) -> Plan:
     targets: list[Target] = []
     for target in plan.spec.targets:
         if target.words and _folded(target.words) not in objective:
-            findings.add(f"The words {target.words[:80]!r} of the target {target.property} do not stand in the objective.")
+            findings.add(
+                f"The words {target.words[:80]!r} of the target {target.property} do not stand in the objective."
+            )
             target = target.model_copy(update={"words": ""})
         targets.append(target)
     missing = [words for words in plan.not_understood if _folded(words) not in objective]
@@ -151,7 +155,9 @@ def _review_critique(question: Question, critique: Critique, findings: _Findings
     if not isinstance(question, CritiqueQuestion):
         return critique
     text = _reviewed_text(critique.text, name="text", allowed=_allowed(question), findings=findings)
-    directive = _review_directive(critique.directive, strategies=None, rounds=question.rounds, findings=findings)
+    directive = _review_directive(
+        critique.directive, strategies=None, rounds=question.rounds, findings=findings
+    )
     return critique.model_copy(update={"text": text, "directive": directive})
 
 
@@ -160,8 +166,12 @@ def _review_directive(
 ) -> Directive:
     """Keep the weights that name something and lie in range. `strategies` None: any strategy that a round has used."""
     if strategies is None:
-        strategies = {name for summary in rounds for name in (*summary.by_strategy, *summary.directive.strategies)}
-        strategies |= {candidate.strategy for summary in rounds for candidate in summary.best if candidate.strategy}
+        strategies = {
+            name for summary in rounds for name in (*summary.by_strategy, *summary.directive.strategies)
+        }
+        strategies |= {
+            candidate.strategy for summary in rounds for candidate in summary.best if candidate.strategy
+        }
     elements = {symbol for symbol in directive.elements if is_element(symbol)}
     candidates = {candidate.id for summary in rounds for candidate in summary.best}
     parents = [parent for parent in directive.parents if parent in candidates]
@@ -172,7 +182,9 @@ def _review_directive(
         "strategies": _weights(
             _known(directive.strategies, known=strategies, what="strategy", findings=findings), findings
         ),
-        "elements": _weights(_known(directive.elements, known=elements, what="element", findings=findings), findings),
+        "elements": _weights(
+            _known(directive.elements, known=elements, what="element", findings=findings), findings
+        ),
         "prototypes": _weights(directive.prototypes, findings),
         "elements_per_formula": _weights(
             _known(
@@ -184,15 +196,21 @@ def _review_directive(
             findings,
         ),
         "parents": parents,
-        "reason": _reviewed_text(directive.reason, name="directive.reason", allowed=allowed, findings=findings),
+        "reason": _reviewed_text(
+            directive.reason, name="directive.reason", allowed=allowed, findings=findings
+        ),
     }
     return directive.model_copy(update=update)
 
 
-def _known(weights: Mapping[str, _NumberT], *, known: set[str], what: str, findings: _Findings) -> dict[str, _NumberT]:
+def _known(
+    weights: Mapping[str, _NumberT], *, known: set[str], what: str, findings: _Findings
+) -> dict[str, _NumberT]:
     unknown = [name for name in weights if name not in known]
     if unknown:
-        findings.add(f"There is no {what} {unknown[0][:60]!r}; known are {', '.join(sorted(known)) or 'none'}.")
+        findings.add(
+            f"There is no {what} {unknown[0][:60]!r}; known are {', '.join(sorted(known)) or 'none'}."
+        )
     return {name: value for name, value in weights.items() if name in known}
 
 

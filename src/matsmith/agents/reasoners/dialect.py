@@ -68,7 +68,11 @@ class Dialect:
         temperature: float | None,
     ) -> dict[str, Any]:
         """The request in this dialect. `longest` is the answer's limit in tokens."""
-        body: dict[str, Any] = {"model": model, "messages": self._messages(messages, answer=answer), "stream": False}
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": self._messages(messages, answer=answer),
+            "stream": False,
+        }
         if self.length_field:
             body[self.length_field] = longest
         if seed is not None and self.takes_seed:

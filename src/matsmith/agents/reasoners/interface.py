@@ -19,7 +19,9 @@ class Usage(BaseModel):
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     seconds: float = Field(default=0.0, ge=0)
-    estimated: bool = Field(default=False, description="whether a server left a count out and it was estimated")
+    estimated: bool = Field(
+        default=False, description="whether a server left a count out and it was estimated"
+    )
 
     @property
     def tokens(self) -> int:

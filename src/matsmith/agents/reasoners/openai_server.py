@@ -141,7 +141,9 @@ class OpenAIReasoner:
         finally:
             self._usage += Usage(seconds=time.monotonic() - started)
         if isinstance(question, PlanQuestion) and isinstance(answer, Plan):
-            return checked(cast("Question[AnswerT]", question), pin_spec(answer, objective=question.objective))
+            return checked(
+                cast("Question[AnswerT]", question), pin_spec(answer, objective=question.objective)
+            )
         return answer
 
     def _decide(self, question: Question[AnswerT], *, deadline: float) -> AnswerT:
@@ -152,7 +154,9 @@ class OpenAIReasoner:
         complaints: list[str] = []
         for _ in range(1 + REPAIR_ROUNDS):
             try:
-                text, finish_reason = self._ask(messages, expected=expected, longest=longest, deadline=deadline)
+                text, finish_reason = self._ask(
+                    messages, expected=expected, longest=longest, deadline=deadline
+                )
             except (ReasonerError, BudgetExceeded):
                 if usable is None:
                     raise
@@ -216,9 +220,16 @@ class OpenAIReasoner:
         attempt = 0
         while True:
             body = self._dialect.body(
-                messages, model=model, answer=expected, longest=longest, seed=self._seed, temperature=self._temperature
+                messages,
+                model=model,
+                answer=expected,
+                longest=longest,
+                seed=self._seed,
+                temperature=self._temperature,
             )
-            read = estimate_tokens(json.dumps([body["messages"], body.get("response_format")], ensure_ascii=False))
+            read = estimate_tokens(
+                json.dumps([body["messages"], body.get("response_format")], ensure_ascii=False)
+            )
             self._budget.take_call(tokens=read + _SHORTEST_ANSWER)
             self._usage += Usage(calls=1)
             field = self._dialect.length_field
@@ -226,7 +237,9 @@ class OpenAIReasoner:
                 body[field] = min(longest, max(_SHORTEST_ANSWER, self._budget.tokens_left - read))
             reply = self._client.complete(body, timeout_s=self._time_left(deadline))
             if not isinstance(reply, Fault):
-                self._pay(reply.input_tokens, reply.output_tokens, estimates=(read, estimate_tokens(reply.text)))
+                self._pay(
+                    reply.input_tokens, reply.output_tokens, estimates=(read, estimate_tokens(reply.text))
+                )
                 if reply.refusal or reply.finish_reason == "content_filter":
                     why = f": {reply.refusal.rstrip('.')}" if reply.refusal else " (content filter)"
                     raise ReasonerError(f"The model {self.name} declined to answer{why}.", hint=_RULES)
@@ -252,7 +265,9 @@ class OpenAIReasoner:
     def _time_left(self, deadline: float) -> float:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise self._failure(Fault(kind=FaultKind.TIMEOUT, message=f"no usable answer within {self._total_s:.3g} s"))
+            raise self._failure(
+                Fault(kind=FaultKind.TIMEOUT, message=f"no usable answer within {self._total_s:.3g} s")
+            )
         return min(self._timeout_s, left)
 
     def _failure(self, fault: Fault) -> ReasonerError:
@@ -339,7 +354,9 @@ def _without_fields_set_by_code(data: object) -> object:
     spec = fields.get("spec")
     if isinstance(spec, dict):
         left_out = FIELDS_SET_BY_CODE["DesignSpec"]
-        fields["spec"] = {name: value for name, value in cast("dict[str, Any]", spec).items() if name not in left_out}
+        fields["spec"] = {
+            name: value for name, value in cast("dict[str, Any]", spec).items() if name not in left_out
+        }
     return fields
 
 
@@ -350,5 +367,7 @@ def _cleaned(data: object) -> object:
     if isinstance(data, list):
         return [_cleaned(item) for item in cast("list[object]", data)]
     if isinstance(data, dict):
-        return {clean(str(name)): _cleaned(value) for name, value in cast("dict[object, object]", data).items()}
+        return {
+            clean(str(name)): _cleaned(value) for name, value in cast("dict[object, object]", data).items()
+        }
     return data

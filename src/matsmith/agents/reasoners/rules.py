@@ -70,7 +70,10 @@ def queries(question: LiteratureQuestion) -> LiteratureQueries:
     """Ask about each target, the chemistry and the structure."""
     spec = question.spec
     asked = [f"{PROPERTIES[target.property].title} {target.relation}" for target in spec.targets]
-    chemistry = [*spec.chemistry.required, *(symbol for group in spec.chemistry.any_of for symbol in group[:3])]
+    chemistry = [
+        *spec.chemistry.required,
+        *(symbol for group in spec.chemistry.any_of for symbol in group[:3]),
+    ]
     if chemistry:
         asked.append(" ".join(chemistry))
     if spec.chemistry.earth_abundant or spec.chemistry.non_toxic:
@@ -78,7 +81,9 @@ def queries(question: LiteratureQuestion) -> LiteratureQueries:
     if spec.structure.prototype:
         asked.append(spec.structure.prototype)
     asked.append(spec.objective[:200])
-    return LiteratureQueries(queries=[query for query in dict.fromkeys(asked) if query.strip()][:8] or ["stability"])
+    return LiteratureQueries(
+        queries=[query for query in dict.fromkeys(asked) if query.strip()][:8] or ["stability"]
+    )
 
 
 def generation(question: GenerationQuestion) -> GenerationPlan:
@@ -87,16 +92,25 @@ def generation(question: GenerationQuestion) -> GenerationPlan:
     available = set(question.strategies)
     if question.round == 0 and KNOWN in available and not question.spec.new_only:
         return GenerationPlan(
-            strategies={KNOWN: FIRST_KNOWN}, reason="What is already known comes first: it often is the answer."
+            strategies={KNOWN: FIRST_KNOWN},
+            reason="What is already known comes first: it often is the answer.",
         )
     wanted: dict[str, int] = {}
-    weights = {name: max(0.0, directive.strategies.get(name, 1.0)) for name in question.strategies if name != KNOWN}
+    weights = {
+        name: max(0.0, directive.strategies.get(name, 1.0)) for name in question.strategies if name != KNOWN
+    }
     total = sum(weights.values())
     if total > 0:
-        wanted = {name: max(1, round(question.capacity * weight / total)) for name, weight in weights.items() if weight}
+        wanted = {
+            name: max(1, round(question.capacity * weight / total))
+            for name, weight in weights.items()
+            if weight
+        }
     if KNOWN in available and not question.spec.new_only and question.round % 3 == 0:
         wanted[KNOWN] = FIRST_KNOWN
-    return GenerationPlan(strategies=wanted or {KNOWN: FIRST_KNOWN}, directive=directive, reason=directive.reason)
+    return GenerationPlan(
+        strategies=wanted or {KNOWN: FIRST_KNOWN}, directive=directive, reason=directive.reason
+    )
 
 
 def simulation(question: SimulationQuestion) -> SimulationPlan:
@@ -105,7 +119,9 @@ def simulation(question: SimulationQuestion) -> SimulationPlan:
     relax = max(1, min(question.candidates, RELAXED_PER_ROUND, affordable))
     affordable = int(0.5 * question.seconds_left / max(question.seconds_per_measurement, 0.01))
     measure = max(1, min(relax, MEASURED_PER_ROUND, affordable))
-    return SimulationPlan(relax=relax, measure=measure, reason="the best screened, as far as the time left goes")
+    return SimulationPlan(
+        relax=relax, measure=measure, reason="the best screened, as far as the time left goes"
+    )
 
 
 def critique(question: CritiqueQuestion) -> Critique:
@@ -134,7 +150,9 @@ def directive_from(rounds: list[RoundSummary]) -> Directive:
     average = sum(map(_merit, unique)) / len(unique)
     return Directive(
         elements=_favoured(unique, average=average, features=lambda candidate: _elements(candidate.formula)),
-        prototypes=_favoured(unique, average=average, features=lambda candidate: {candidate.prototype} - {""}),
+        prototypes=_favoured(
+            unique, average=average, features=lambda candidate: {candidate.prototype} - {""}
+        ),
         elements_per_formula=_favoured(
             unique, average=average, features=lambda candidate: {str(len(_elements(candidate.formula)))}
         ),
@@ -170,7 +188,21 @@ def _favoured(
 
 
 def _count(number: int) -> str:
-    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    words = (
+        "none",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    )
     return words[number] if number < len(words) else "more than a dozen"
 
 

@@ -86,7 +86,12 @@ def _strict(schema: Json, omit: Mapping[str, frozenset[str]]) -> Json:
 
 
 def _closed(properties: Json) -> Json:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def _reachable(schema: Json, definitions: Json) -> set[str]:

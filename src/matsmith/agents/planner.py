@@ -53,7 +53,7 @@ class PlanCheck:
         blocking = [self.unmeasurable[index] for index in hard if index in self.unmeasurable]
         if blocking:
             # A run that can never be met must not spend ten minutes on finding that out.
-            return f"{' '.join(blocking)} A run could never meet that; say 'preferably' if it may stay open."
+            return " ".join(blocking)
         if targets and not hard and len(self.unmeasurable) == len(targets):
             return " ".join(self.unmeasurable.values())
         return None

@@ -110,7 +110,7 @@ def design(
     if not check.runnable:
         _show_plan(check, console)
         raise ImpossibleObjective(
-            check.refusal or "The objective is impossible.", hint="Nothing was spent. Change the objective."
+            check.refusal or "The objective is impossible.", hint="Nothing was spent. Change the objective, or say 'preferably' where a wish may stay open."
         )
     if not yes and not _approved(check, console):
         return FAILURE
@@ -299,7 +299,12 @@ def read_spec(path: Path) -> DesignSpec:
 
 
 def _with_options(
-    spec: DesignSpec, *, budget_s: float | None, candidates: int | None, new_only: bool, accept_known: bool
+    spec: DesignSpec,
+    *,
+    budget_s: float | None,
+    candidates: int | None,
+    new_only: bool | None,
+    accept_known: bool | None,
 ) -> DesignSpec:
     """Let options of the command line stand above what the file says."""
     copy = spec.model_copy(deep=True)

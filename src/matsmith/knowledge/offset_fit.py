@@ -6,6 +6,7 @@ iteratively reweighted least squares. Formulas whose relaxed polymorph is not th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,7 +163,7 @@ def fit_error_model(values: FloatArray, kinds: Sequence[str], *, fewest: int) ->
         return loss(np.array([*found.x[:2], *([float(x[0])] * (len(names) + 1))]))
 
     whole: Any = minimize(common, [np.log(0.04)], method="Nelder-Mead")
-    by_class = {"all": float(np.exp(whole.x[0])), **dict(zip(names, map(float, sigmas[1:]), strict=True))}
+    by_class = {"all": math.exp(float(whole.x[0])), **dict(zip(names, map(float, sigmas[1:]), strict=True))}
     return ErrorModel(ground_share=share, excess_ev_per_atom=excess, sigma_ev_per_atom=by_class)
 
 

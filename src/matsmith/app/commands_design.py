@@ -110,7 +110,8 @@ def design(
     if not check.runnable:
         _show_plan(check, console)
         raise ImpossibleObjective(
-            check.refusal or "The objective is impossible.", hint="Nothing was spent. Change the objective, or say 'preferably' where a wish may stay open."
+            check.refusal or "The objective is impossible.",
+            hint="Nothing was spent. Change the objective, or say 'preferably' where a wish may stay open.",
         )
     if not yes and not _approved(check, console):
         return FAILURE

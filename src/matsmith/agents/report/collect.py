@@ -23,7 +23,7 @@ from matsmith.agents.report.model import (
     TextPart,
 )
 from matsmith.agents.report.wording import duration_text, reason_group, title_of, value_text
-from matsmith.core.candidate import Candidate
+from matsmith.core.candidate import Candidate, Novelty
 from matsmith.core.errors import LedgerError
 from matsmith.core.ledger import Entry, Ledger
 from matsmith.core.record import Method, Record
@@ -149,7 +149,15 @@ class _Reading:
             for judgement in self.judgements.values()
             if not judgement.rejected and judgement.candidate in self.candidates
         ]
-        kept.sort(key=lambda judgement: (not judgement.meets, -judgement.score, judgement.candidate))
+        kept.sort(
+            key=lambda judgement: (
+                not judgement.meets,
+                # Among the answers new ones stand first: that they exist is what the run has added.
+                judgement.meets and judgement.novelty.label is Novelty.KNOWN,
+                -judgement.score,
+                judgement.candidate,
+            )
+        )
         return [self._candidate(judgement, rank=rank) for rank, judgement in enumerate(kept, start=1)]
 
     def rejected(self) -> list[RejectedCandidate]:

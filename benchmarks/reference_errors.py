@@ -95,11 +95,9 @@ def main() -> None:
             ratio = measured / (cell.volume_angstrom3 / len(cell.species))
             volume[name] = ratio
             known = crystal.bulk_modulus_gpa
-            computed = (
-                record.outcome.facts.get("uncorrected_bulk_modulus_gpa")
-                if record.outcome.failure is None
-                else None
-            )
+            failure = record.outcome.failure
+            computed = None if failure else record.outcome.facts.get("uncorrected_bulk_modulus_gpa")
+            shown = failure.code if failure else computed
             row = tables.lookup("bulk_modulus", crystal.formula)
             if known and isinstance(computed, (int, float)):
                 modulus[name] = known / computed
@@ -107,7 +105,7 @@ def main() -> None:
                 table[name] = known / row.value
             print(
                 f"{name:28.28s} {100 * (1 / ratio - 1):11.1f}% {known or float('nan'):11.1f} "
-                f"{computed if computed is not None else record.outcome.failure.code!s:>12} {row.value if row else float('nan'):8.1f}"
+                f"{shown!s:>12} {row.value if row else float('nan'):8.1f}"
             )
         for i, record in relaxed.items():
             if record.outcome.failure is not None:

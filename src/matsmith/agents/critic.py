@@ -121,26 +121,25 @@ def _worst_target(context: RunContext, judged: list[Judgement]) -> tuple[str, st
 def answers(context: RunContext) -> list[Judgement]:
     """Candidates that meet every hard target, new ones first, then by score."""
     met = [judgement for judgement in context.judgements().values() if judgement.meets]
-    return sorted(met, key=lambda j: (j.novelty.label is Novelty.KNOWN, -j.score, j.candidate))
+    return sorted(met, key=lambda j: (j.novelty.label is not Novelty.NEW, -j.score, j.candidate))
 
 
 def enough(context: RunContext) -> bool:
     """Whether the run has what was asked for: so many answers, not counting known ones when new ones are to be sought."""
     met = answers(context)
-    counted = met if context.spec.accept_known else [j for j in met if j.novelty.label is not Novelty.KNOWN]
+    counted = met if context.spec.accept_known else [j for j in met if j.novelty.label is Novelty.NEW]
     return len(counted) >= context.spec.candidates
 
 
 def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> Stop | None:
     """Why the run ends here, or None when it goes on."""
     met = answers(context)
-    new = [judgement for judgement in met if judgement.novelty.label is not Novelty.KNOWN]
     ids = [judgement.candidate for judgement in met]
 
     def stop(reason: StopReason, sentence: str) -> Stop:
         return Stop(reason=reason, sentence=sentence, elapsed_s=round(context.elapsed_s, 2), met=ids)
 
-    found = f"{_many(len(new), 'new candidate')} and {_many(len(met) - len(new), 'known material')}"
+    found = _counted(met)
     wanted = context.spec.candidates
     if enough(context):
         return stop(StopReason.MET, f"Objective met: {found} meet every hard target.")
@@ -166,6 +165,16 @@ def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> 
         reason,
         f"Not met: no candidate meets every hard target; the best so far are listed with their margins. {why}.",
     )
+
+
+def _counted(met: list[Judgement]) -> str:
+    """How many answers of each kind: `2 new candidates, 1 new ordering of a known formula and 34 known materials`."""
+    kinds = Counter(judgement.novelty.label for judgement in met)
+    new, ordering = kinds[Novelty.NEW], kinds[Novelty.NEW_ORDERING]
+    parts = [_many(new, "new candidate")]
+    if ordering:
+        parts.append(f"{_many(ordering, 'new ordering')} of known formulas")
+    return f"{', '.join(parts)} and {_many(len(met) - new - ordering, 'known material')}"
 
 
 def _many(count: int, noun: str) -> str:

@@ -180,7 +180,7 @@ def _describe(context: RunContext, work: Work, *, names: Iterable[str]) -> None:
         work.rejected = f"does not fit: {reason}"
         return
     work.novelty = label(crystal, settings=context.settings)
-    if context.spec.new_only and work.novelty.label is Novelty.KNOWN:
+    if context.spec.new_only and work.novelty.label is not Novelty.NEW:
         work.rejected = f"known: {work.novelty.match}"
         return
     for name in names:

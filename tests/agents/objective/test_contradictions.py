@@ -104,3 +104,12 @@ def test_two_limits_contradict_exactly_when_nothing_lies_between(low: float, hig
         ]
     )
     assert bool(find_contradictions(spec)) == (low >= high)
+
+
+def test_two_limits_of_one_property_in_a_row_are_both_kept_and_their_contradiction_found() -> None:
+    plan = parse_objective("a bulk modulus above 300 GPa and below 100 GPa")
+    assert [target.describe() for target in plan.spec.targets] == [
+        "bulk_modulus above 300 GPa",
+        "bulk_modulus below 100 GPa",
+    ]
+    assert "cannot both hold" in find_contradictions(plan.spec)[0]

@@ -87,6 +87,7 @@ def add_target(
 def _pair(draft: Draft, mentions: list[Mention], bounds: list[Bound]) -> list[Mention]:
     """Give each number to its property: the one before it, else the one after it, else the only one its unit can mean."""
     taken = _signs_before(draft, mentions, bounds)
+    latest: tuple[int, tuple[str, ...]] | None = None
     for bound in bounds:
         if not draft.free(bound.start, bound.end):
             continue
@@ -111,6 +112,11 @@ def _pair(draft: Draft, mentions: list[Mention], bounds: list[Bound]) -> list[Me
                 _take(draft, said, names=owner.properties, start=start, end=late[1])
                 continue
             _take(draft, bound, names=owner.properties, start=start, end=max(owner.end, bound.end))
+            latest = (max(owner.end, bound.end), owner.properties)
+            continue
+        if latest and _goes_on(draft, bound, *latest):
+            _take(draft, bound, names=latest[1], start=bound.start, end=bound.end)
+            latest = (bound.end, latest[1])
             continue
         letter = (
             BY_LETTER.get(draft.raw(bound.start - 1))
@@ -130,6 +136,13 @@ def _pair(draft: Draft, mentions: list[Mention], bounds: list[Bound]) -> list[Me
                 f"GPa; it was left out."
             )
     return taken
+
+
+def _goes_on(draft: Draft, bound: Bound, end: int, names: tuple[str, ...]) -> bool:
+    """Whether a limit follows the last one directly and means the same property: "above 300 GPa and below 100 GPa"."""
+    between = {draft.low(place) for place in range(end, bound.start)}
+    same_kind = bound.relation is not None and all(_fits_one(name, bound) for name in names)
+    return same_kind and 0 <= bound.start - end <= 2 and between <= {"and", "but", ","}
 
 
 def _suits(mention: Mention, bound: Bound) -> bool:

@@ -48,7 +48,7 @@ def ticks(low: float, high: float, *, most: int = 6, whole: bool = False) -> lis
     [0.0, 1.0]
     """
     span = high - low
-    if not span > 0:
+    if not span > 1e-12 * max(abs(low), abs(high), 1e-280):
         high = low + (abs(low) or 1.0)
         span = high - low
     power = 10.0 ** math.floor(math.log10(span / most))

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -153,7 +154,7 @@ class _Reading:
             key=lambda judgement: (
                 not judgement.meets,
                 # Among the answers new ones stand first: that they exist is what the run has added.
-                judgement.meets and judgement.novelty.label is Novelty.KNOWN,
+                judgement.meets and judgement.novelty.label is not Novelty.NEW,
                 -judgement.score,
                 judgement.candidate,
             )
@@ -171,7 +172,7 @@ class _Reading:
                 RejectedCandidate(
                     id=candidate.id,
                     formula=candidate.formula,
-                    prototype=candidate.lineage.prototype,
+                    prototype=structure_type(candidate.lineage.prototype),
                     strategy=candidate.lineage.strategy,
                     round=judgement.round,
                     reason=judgement.rejected,
@@ -201,7 +202,7 @@ class _Reading:
             rank=rank,
             id=candidate.id,
             formula=candidate.formula,
-            prototype=candidate.lineage.prototype,
+            prototype=structure_type(candidate.lineage.prototype),
             space_group=str(facts.get("space_group_symbol", "")),
             space_group_number=number if isinstance(number, int) else None,
             space_group_record=symmetry.id if symmetry else "",
@@ -325,3 +326,15 @@ def _reference_data(records: Iterable[Record], *, novelty: list[str]) -> list[st
     """Reference data named by methods and by the checks of novelty, each with its date as its source states it."""
     named = {record.outcome.method.reference for record in records if record.outcome.method is not None}
     return sorted({*named, *novelty} - {""})
+
+
+@lru_cache(maxsize=512)
+def structure_type(name: str) -> str:
+    """The name that people know a prototype by: `TiO2 rutile (C4)` for `A2B_tP6_136_f_a`; other names as they are."""
+    from matsmith.core.errors import StructureError
+    from matsmith.knowledge.prototypes import by_name
+
+    try:
+        return by_name(name).label
+    except StructureError:
+        return name

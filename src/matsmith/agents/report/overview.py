@@ -30,7 +30,7 @@ def masthead(view: View) -> Markup:
     evaluated = report.rounds[-1].evaluated_so_far if report.rounds else 0
     figures: list[tuple[Child, Child]] = [
         (report.met, f"met{wanted}"),
-        (len(report.candidates), "judged"),
+        (len(report.candidates), "looked at"),
         (len(report.rejected), "rejected"),
         (evaluated, "simulated"),
         (len(report.rounds), "round" if len(report.rounds) == 1 else "rounds"),

@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -184,9 +185,9 @@ def measure_neighbours() -> None:
         line = f"{name:20s} {len(true):6d} formulas, Spearman {correlation:.3f}"
         if name == "energy_above_hull":
             stable = np.array(true) <= 0.05
-            rank = rankdata(-np.array(guessed))
+            rank: np.ndarray[Any, Any] = np.asarray(rankdata(-np.array(guessed)))  # pyright: ignore[reportUnknownArgumentType]
             count = stable.sum()
-            area = (rank[stable].sum() - count * (count + 1) / 2) / (count * (~stable).sum())
+            area = float(rank[stable].sum() - count * (count + 1) / 2) / float(count * (~stable).sum())
             line += f", area under the curve for at most 0.05 eV/atom {area:.3f}"
         print(line)
 

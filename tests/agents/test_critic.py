@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from matsmith.agents.context import RunContext
-from matsmith.agents.critic import STALLED_ROUNDS, answers, enough, stop_for, summarise
+from matsmith.agents.critic import STALLED_ROUNDS, answers, enough, stop_for, summarise, unconfirmed
 from matsmith.agents.decisions import CandidateSummary, RoundSummary
 from matsmith.core.candidate import Candidate, Novelty, NoveltyLabel
 from matsmith.core.quantity import Quantity
 from matsmith.core.run import Judgement, StopReason
 from matsmith.core.spec import Budget, DesignSpec
-from matsmith.core.verdict import Measurement, judge, meets_all
+from matsmith.core.verdict import Answer, Measurement, judge, meets_all
 
 MakeContext = Callable[..., RunContext]
 MakeSpec = Callable[..., DesignSpec]
@@ -65,7 +65,7 @@ def rounds(context: RunContext, history: Sequence[tuple[int, float, int]]) -> No
     ("novelty", "accept_known", "wanted", "reason"),
     [
         (Novelty.NEW, False, 1, StopReason.MET),
-        (Novelty.NEW_ORDERING, False, 1, StopReason.MET),
+        (Novelty.NEW_ORDERING, False, 1, None),
         (Novelty.KNOWN, True, 1, StopReason.MET),
         (Novelty.KNOWN, False, 1, None),
         (Novelty.NEW, True, 2, None),
@@ -206,3 +206,22 @@ def test_a_round_is_summed_up_once_with_its_failures_and_the_worst_target(
     head = context.ledger.head
     assert summarise(context, round_number=0) == summary
     assert context.ledger.head == head
+
+
+def test_new_candidates_that_nothing_here_can_confirm_end_the_search(
+    make_context: MakeContext, make_spec: MakeSpec, made_candidate: MakeCandidate
+) -> None:
+    context = make_context(make_spec(candidates=1))
+    judged(context, made_candidate("Ca"), 200.0, novelty=Novelty.KNOWN)
+    candidate = made_candidate("Mg")
+    judged(context, candidate, 200.0, novelty=Novelty.NEW)
+    met = context.judgements()[candidate.id]
+    unsure = [v.model_copy(update={"answer": Answer.UNKNOWN, "reason": "not refuted"}) for v in met.verdicts]
+    context.ledger.append(
+        "judgement", candidate.id, met.model_copy(update={"meets": False, "verdicts": unsure})
+    )
+    assert [judgement.candidate for judgement in unconfirmed(context)] == [candidate.id]
+    stop = stop_for(context, round_number=0, out_of_budget=False)
+    assert stop is not None
+    assert stop.reason is StopReason.MET
+    assert "not refuted" in stop.sentence

@@ -308,6 +308,11 @@ def test_the_specification_of_a_run_is_known_before_it_goes_on(run_folder: Path)
     assert wanted["candidates"] == 2
 
 
+def _hears_interrupts() -> None:
+    """A suite started in the background would hand down a deaf ear."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_real_run_that_is_stopped_can_be_resumed_and_verified(
@@ -315,7 +320,14 @@ def test_a_real_run_that_is_stopped_can_be_resumed_and_verified(
 ) -> None:
     """The program itself, with its physics, stopped by a signal after its first events."""
     command = [sys.executable, "-m", "matsmith", "design", OBJECTIVE, "--yes", "--json", "--budget", "60s"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=home)
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=home,
+        preexec_fn=_hears_interrupts,
+    )
     assert child.stdout is not None
     assert child.stderr is not None
     kinds = [Event.model_validate_json(child.stdout.readline()).kind for _ in range(2)]

@@ -69,6 +69,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "sigma_ev_per_atom": {"all": 0.08, "oxide": 0.05},
         "shipped_sigma_ev_per_atom": {"all": 0.2, "oxide": 0.1},
         "shipped_bias_ev_per_atom": {"all": 0.0},
+        "polymorphs": {"ground_share": 0.8, "excess_ev_per_atom": 0.1},
         "method": "made",
         "date": "2025-01-01",
         "source": "made",

@@ -92,7 +92,8 @@ def test_another_structure_of_the_formula_is_unstable(
     own = judged(periclase, table(TABLE)).facts["formation_energy_from_potential_ev_per_atom"]
     assert isinstance(own, float)
     assert gap > 0.2
-    assert outcome.quantities["energy_above_hull"].value == pytest.approx(gap + own + 3.07, abs=0.01)
+    # The prior of wrong polymorphs pulls it down by sigma squared over their mean excess, some 15 meV/atom.
+    assert outcome.quantities["energy_above_hull"].value == pytest.approx(gap + own + 3.07 - 0.015, abs=0.01)
 
 
 def test_energies_far_under_the_table_are_doubted(

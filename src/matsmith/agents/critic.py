@@ -131,6 +131,30 @@ def enough(context: RunContext) -> bool:
     return len(counted) >= context.spec.candidates
 
 
+def unconfirmed(context: RunContext) -> list[Judgement]:
+    """New candidates that meet every hard target as far as it can be told here: nothing at hand can confirm them.
+
+    Against incomplete reference phases a candidate is "not refuted" however far below the hull it lies.
+    """
+    spec = context.spec
+    hard = {index for index, target in enumerate(spec.targets) if target.hard and target.is_constraint}
+    return [
+        judgement
+        for judgement in context.judgements().values()
+        if not judgement.meets
+        and judgement.novelty.label is Novelty.NEW
+        and judgement.verdicts
+        and all(
+            v.probability is not None
+            and v.probability >= spec.probability_met
+            and v.answer is not Answer.NOT_MET
+            for v in judgement.verdicts
+            if v.target in hard
+        )
+        and not any(v.reason.startswith("two methods disagree") for v in judgement.verdicts)
+    ]
+
+
 def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> Stop | None:
     """Why the run ends here, or None when it goes on."""
     met = answers(context)
@@ -143,6 +167,15 @@ def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> 
     wanted = context.spec.candidates
     if enough(context):
         return stop(StopReason.MET, f"Objective met: {found} meet every hard target.")
+    waiting = len(unconfirmed(context))
+    if waiting + sum(j.novelty.label is Novelty.NEW for j in met) >= wanted and waiting:
+        beside = (
+            f"{_many(waiting, 'new candidate')} more {'is' if waiting == 1 else 'are'} not refuted, and nothing at hand can "
+            "confirm more: `matsmith data get` brings the phases to judge against."
+        )
+        if len(met) >= wanted and not context.spec.new_only:
+            return stop(StopReason.MET, f"Objective met: {found} meet every hard target. {beside}")
+        return stop(StopReason.STALLED, f"Not met: {found} meet every hard target. {beside}")
     history = context.history()
     stalled = out_of_budget is False and _stalled(history)
     if (

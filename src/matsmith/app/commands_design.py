@@ -237,8 +237,8 @@ def _checked(
     budget: str | None,
     candidates: int | None,
     reasoner: ReasonerName | None,
-    new_only: bool,
-    accept_known: bool,
+    new_only: bool | None,
+    accept_known: bool | None,
 ) -> PlanCheck:
     budget_s = None if budget is None else parse_duration(budget)
     if (objective is None) == (spec_file is None):

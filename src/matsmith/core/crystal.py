@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import cached_property
 from math import gcd
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 Vector = tuple[float, float, float]
-# Lengths agree to 1e-3 Å, angles to 1e-2 degrees and fractional coordinates to 1e-3 or two structures have two ids.
+# Two structures share an id when lengths agree to 0.01 Å, cosines of angles and fractional coordinates to 0.001.
 _SYMMETRY_PRECISION_ANGSTROM = 1e-3
 
 
@@ -122,10 +122,8 @@ class Crystal(BaseModel):
             float(np.dot(lattice[i], lattice[j]) / (lengths[i] * lengths[j]))
             for i, j in ((1, 2), (0, 2), (0, 1))
         ]
-        wrapped = np.round(np.mod(positions, 1.0), 3) % 1.0
-        sites = sorted(
-            (int(kind), *(float(x) for x in row)) for kind, row in zip(kinds, wrapped, strict=True)
-        )
+        wrapped = cast("list[list[float]]", (np.round(np.mod(positions, 1.0), 3) % 1.0).tolist())
+        sites = sorted((int(kind), *row) for kind, row in zip(kinds, wrapped, strict=True))
         form = {
             "lengths": [round(float(length), 2) for length in lengths],
             "cosines": [round(cosine, 3) + 0.0 for cosine in cosines],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,7 @@ _OUTLIER_SHARE, _OUTLIER_WIDTH_EV_PER_ATOM = 0.02, 2.5
 
 def fit_error_model(values: FloatArray, kinds: Sequence[str], *, fewest: int) -> ErrorModel:
     """Maximum likelihood of the error model; classes with fewer than `fewest` values share the sigma of `all`."""
-    from scipy.optimize import minimize
+    from scipy import optimize
     from scipy.stats import exponnorm, norm
 
     labels = np.array(kinds)
@@ -154,7 +154,8 @@ def fit_error_model(values: FloatArray, kinds: Sequence[str], *, fewest: int) ->
         return float(-np.log(mixed).sum())
 
     start = np.array([1.0, np.log(0.1), *([np.log(0.04)] * (len(names) + 1))])
-    found: Any = minimize(
+    minimize = cast("Callable[..., Any]", optimize.minimize)  # pyright: ignore[reportUnknownMemberType]
+    found = minimize(
         loss, start, method="L-BFGS-B", bounds=[(-3, 4), (-4, 0), *([(-5, -1)] * (len(names) + 1))]
     )
     share, excess, sigmas = unpack(np.asarray(found.x))
@@ -162,7 +163,7 @@ def fit_error_model(values: FloatArray, kinds: Sequence[str], *, fewest: int) ->
     def common(x: FloatArray) -> float:
         return loss(np.array([*found.x[:2], *([float(x[0])] * (len(names) + 1))]))
 
-    whole: Any = minimize(common, [np.log(0.04)], method="Nelder-Mead")
+    whole = minimize(common, [np.log(0.04)], method="Nelder-Mead")
     by_class = {"all": math.exp(float(whole.x[0])), **dict(zip(names, map(float, sigmas[1:]), strict=True))}
     return ErrorModel(ground_share=share, excess_ev_per_atom=excess, sigma_ev_per_atom=by_class)
 

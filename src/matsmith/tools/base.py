@@ -34,8 +34,9 @@ class Args(BaseModel):
         found: dict[str, str] = {}
         for name, info in cls.model_fields.items():
             extra: Any = info.json_schema_extra
-            if isinstance(extra, dict) and _REFERENCE in extra:
-                found[name] = str(extra[_REFERENCE])
+            kind = extra.get(_REFERENCE) if hasattr(extra, "get") else None
+            if kind is not None:
+                found[name] = str(kind)
         return found
 
 

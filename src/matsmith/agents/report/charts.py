@@ -49,7 +49,7 @@ def ticks(low: float, high: float, *, most: int = 6, whole: bool = False) -> lis
     """
     span = high - low
     if not span > 1e-12 * max(abs(low), abs(high), 1e-280):
-        high = low + (abs(low) or 1.0)
+        high = low + (abs(low) if abs(low) > 1e-280 else 1.0)
         span = high - low
     power = 10.0 ** math.floor(math.log10(span / most))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= most)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +124,20 @@ def test_a_price_knows_no_temperature(house: Settings, make_spec: MakeSpec) -> N
         conditions=Conditions(temperature_k=1500.0),
     )
     assert unmeasurable(spec, settings=house) == {}
+
+
+def test_where_only_tables_answer_known_materials_suffice_and_it_is_said(
+    house: Settings, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    with gzip.open(tmp_path / "expt_band_gap.csv.gz", "wt") as file:
+        file.write("formula,band_gap_eV\nGaAs,1.42\nInP,1.34\n")
+    settings = house.model_copy(update={"data_dir": tmp_path})
+    gap = Target(property="measured_band_gap", relation=Relation.BETWEEN, value=1.1, upper=1.7)
+    check = PlanCheck.from_spec(make_spec(targets=[gap]), settings=settings)
+    assert check.runnable
+    assert check.spec.accept_known
+    assert "tables" in check.plan.questions[-1].lower()
+    new = PlanCheck.from_spec(make_spec(targets=[gap], new_only=True), settings=settings)
+    assert new.refusal is not None
+    assert "new materials" in new.refusal
+    assert not PlanCheck.from_spec(make_spec(), settings=settings).spec.accept_known

@@ -7,6 +7,7 @@ import time
 
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import GenerationPlan, GenerationQuestion
+from matsmith.agents.planner import looked_up_only
 from matsmith.core.candidate import Candidate
 from matsmith.core.directive import Directive
 from matsmith.core.run import EventKind
@@ -14,6 +15,7 @@ from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies.interface import StrategyRequest
 from matsmith.tools.strategies.registry import get_strategy, strategy_names
 
+KNOWN = "known"
 # A round screens this many candidates at most; more learn nothing new before the next directive.
 LARGEST_ROUND = 160
 SMALLEST_ROUND = 8
@@ -36,6 +38,8 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
         return list(json.loads(kept))
     settings = context.settings
     names = [name for name in strategy_names() if get_strategy(name).missing(settings) is None]
+    if looked_up_only(context.spec, settings=settings):
+        names = [name for name in names if name == KNOWN]
     plan = context.decide(
         GenerationQuestion(
             spec=context.spec,

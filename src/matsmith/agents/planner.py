@@ -13,7 +13,7 @@ from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import Relation
 from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec, Target
-from matsmith.tools.registry import get_tool, tools_for
+from matsmith.tools.registry import get_tool, known_only, tools_for
 
 # Every tool here measures at 0 K or room temperature and no pressure; prices know no temperature.
 _ROOM_TEMPERATURE_K = 300.0
@@ -67,7 +67,7 @@ class PlanCheck:
     def of(cls, plan: Plan, *, settings: Settings) -> PlanCheck:
         """Check a plan against physics and against the tools that are installed."""
         return cls(
-            plan=plan,
+            plan=among_known(plan, settings=settings),
             contradictions=tuple(find_contradictions(plan.spec)),
             unmeasurable=unmeasurable(plan.spec, settings=settings),
         )
@@ -104,6 +104,23 @@ def with_default_target(plan: Plan) -> Plan:
     )
 
 
+def looked_up_only(spec: DesignSpec, *, settings: Settings) -> list[str]:
+    """Properties of hard targets that can only be looked up, so that no new material can meet them here."""
+    wanted = {target.property for target in spec.hard_targets}
+    return sorted(name for name in wanted if known_only(name, settings=settings))
+
+
+def among_known(plan: Plan, *, settings: Settings) -> Plan:
+    """Let known materials suffice where a hard target can only be looked up, and say so."""
+    names = looked_up_only(plan.spec, settings=settings)
+    if not names or plan.spec.new_only or plan.spec.accept_known:
+        return plan
+    titles = " and ".join(PROPERTIES[name].title for name in names)
+    note = f"Tables are all that answers for {titles} here: known materials are searched, new ones could not be judged."
+    spec = plan.spec.model_copy(update={"accept_known": True})
+    return plan.model_copy(update={"spec": spec, "questions": [*plan.questions, note]})
+
+
 def unmeasurable(spec: DesignSpec, *, settings: Settings) -> dict[int, str]:
     """Targets that nothing installed measures, with the reason in one sentence each."""
     found: dict[int, str] = {}
@@ -112,6 +129,10 @@ def unmeasurable(spec: DesignSpec, *, settings: Settings) -> dict[int, str]:
         condition = _unmet_condition(spec, target)
         if condition:
             found[index] = f"No installed tool measures {entry.title} {condition}."
+        elif spec.new_only and known_only(target.property, settings=settings):
+            found[index] = (
+                f"No installed tool measures {entry.title} of new materials: tables of known ones are all there is."
+            )
         elif not entry.tools:
             found[index] = f"No installed tool measures {entry.title}."
         elif not tools_for(target.property, settings=settings):

@@ -44,6 +44,16 @@ def get_tool(name: str) -> Tool:
     return declared
 
 
+# Tools that only know what has been measured or computed before: for a new material they have no answer.
+LOOK_UPS = frozenset({"known_crystal", "known_property"})
+
+
+def known_only(property_name: str, *, settings: Settings) -> bool:
+    """Whether a property can be had for known materials alone, because every installed tool for it is a look-up."""
+    names = {tool.name for tool in tools_for(property_name, settings=settings)}
+    return bool(names) and names <= LOOK_UPS
+
+
 def tools_for(property_name: str, *, settings: Settings) -> list[Tool]:
     """Installed tools that measure a property, cheapest first; empty when nothing here can."""
     tools = [get_tool(name) for name in PROPERTIES[property_name].tools]

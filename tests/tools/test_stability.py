@@ -144,3 +144,21 @@ def test_the_identity_follows_the_references(plain: Settings, table: Callable[[s
     keyed = tool.identity(plain.model_copy(update={"mp_api_key": "secret"}))
     assert len({without, first, second, keyed}) == 4
     assert "secret" not in keyed
+
+
+def test_a_higher_form_lies_above_the_lower_one_by_what_the_potential_finds(
+    physics: ToolRunner,
+    periclase: Record,
+    caesium_chloride_magnesia: Crystal,
+    offer: Callable[[ToolRunner, Crystal], str],
+    table: Callable[[str], Settings],
+) -> None:
+    call = {"structure": offer(physics, caesium_chloride_magnesia), "keep_symmetry": True}
+    record = physics.run("relax", call)
+    gap = record.quantities["energy"].value - periclase.quantities["energy"].value
+    low = judged(periclase, table(TABLE)).quantities["energy_above_hull"]
+    args = StabilityArgs(relaxed=record.id, lower_form=periclase.id)
+    deps = Deps(settings=table(TABLE), inputs={record.id: record, periclase.id: periclase})
+    high = get_tool("stability").run(args, deps=deps).quantities["energy_above_hull"]
+    assert high.value == pytest.approx(low.value + gap, abs=1e-6)
+    assert high.sigma == pytest.approx((low.sigma**2 + 0.025**2) ** 0.5, rel=1e-6)

@@ -23,6 +23,8 @@ _WITHOUT_CONDITIONS = {"price"}
 # "Stable" without a number: Sun et al. 2016, Sci. Adv. 2, e1600225, find half of the known metastable phases within
 # 0.015 eV/atom and 90 % within 0.067.
 STABLE_EV_PER_ATOM = 0.05
+METASTABLE_EV_PER_ATOM = 0.07
+_STABILITY = {"energy_above_hull", "energy_above_hull_at_conditions"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,16 +91,24 @@ def make_plan(objective: str, *, reasoner: Reasoner) -> Plan:
 
 
 def with_default_target(plan: Plan) -> Plan:
-    """Add the wish that the crystal be stable to an objective that names no property at all."""
-    if plan.spec.targets:
+    """Ask that the crystal can exist, where the objective says nothing about it, and say so.
+
+    An objective without any property wants a stable crystal. One that names properties but not stability wants a material
+    too: without a limit, the stiffest crystals proposed are those that would never form.
+    """
+    targets = plan.spec.targets
+    if any(target.property in _STABILITY for target in targets):
         return plan
-    target = Target(property="energy_above_hull", relation=Relation.BELOW, value=STABLE_EV_PER_ATOM)
+    limit = METASTABLE_EV_PER_ATOM if targets else STABLE_EV_PER_ATOM
+    words = "(stability not named)" if targets else "(no property named)"
+    target = Target(property="energy_above_hull", relation=Relation.BELOW, value=limit, words=words)
+    reason = ", as far as most known metastable phases lie above the hull" if targets else ""
     return plan.model_copy(
         update={
-            "spec": plan.spec.model_copy(update={"targets": [target]}),
+            "spec": plan.spec.model_copy(update={"targets": [*targets, target]}),
             "understood": [
                 *plan.understood,
-                Understanding(words="(no property named)", meaning=target.describe()),
+                Understanding(words=words, meaning=f"{target.describe()}{reason}"),
             ],
         }
     )

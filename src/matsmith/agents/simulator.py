@@ -165,12 +165,33 @@ def _measure_cheaply(context: RunContext, works: list[Work]) -> None:
         if tool.cost_s <= _CHEAP_S
     )
     names = dict.fromkeys((*_ALWAYS, *wanted))
+    lowest = _lowest_forms(context, works)
     for work in works:
         if work.alive and work.relaxed is not None:
-            _describe(context, work, names=names)
+            lower = lowest.get(work.candidate.formula)
+            _describe(context, work, names=names, lower_form=lower if lower != work.relaxed.id else None)
 
 
-def _describe(context: RunContext, work: Work, *, names: Iterable[str]) -> None:
+def _lowest_forms(context: RunContext, works: list[Work]) -> dict[str, str]:
+    """Of each formula in the round, the relaxation of lowest energy in this run."""
+    formulas = {work.candidate.formula for work in works}
+    relaxed = [work.relaxed for work in works if work.relaxed is not None and work.alive]
+    for judgement in context.judgements().values():
+        if judgement.relaxed and not judgement.rejected:
+            relaxed.append(context.ledger.consume(judgement.relaxed))
+    lowest: dict[str, Record] = {}
+    for record in relaxed:
+        formula = record.outcome.crystal.formula if record.outcome.crystal else ""
+        held = lowest.get(formula)
+        energy = record.quantities["energy"].value
+        if formula in formulas and (held is None or energy < held.quantities["energy"].value):
+            lowest[formula] = record
+    return {formula: record.id for formula, record in lowest.items()}
+
+
+def _describe(
+    context: RunContext, work: Work, *, names: Iterable[str], lower_form: str | None = None
+) -> None:
     """Check a structure against the spec's wishes, label its novelty, run the tools named, and judge."""
     crystal = work.crystal
     symmetry = _run(context, "symmetry", work)
@@ -185,15 +206,16 @@ def _describe(context: RunContext, work: Work, *, names: Iterable[str]) -> None:
         return
     for name in names:
         if name != "symmetry":
-            _run(context, name, work)
+            extra = {"lower_form": lower_form} if name == "stability" and lower_form else {}
+            _run(context, name, work, **extra)
     work.judge(context.spec)
 
 
-def _run(context: RunContext, name: str, work: Work) -> Record | None:
+def _run(context: RunContext, name: str, work: Work, **extra: str) -> Record | None:
     if name in _TAKES_RELAXED and work.relaxed is None:
         return None
     field_name = "relaxed" if name in _TAKES_RELAXED else "structure"
-    record = context.runner.run(name, {field_name: work.structure}, deadline=context.deadline)
+    record = context.runner.run(name, {field_name: work.structure, **extra}, deadline=context.deadline)
     work.records.append(record)
     return record if record.status is Status.SUCCESS else None
 

@@ -27,6 +27,8 @@ from matsmith.tools.reference_identity import shipped_identity, tables_identity
 
 # Beyond this many sigmas under the formula's lowest known phase it is the potential that is in doubt, not the table.
 _DOUBT_SIGMAS = 2.6
+# Error of the potential in the energy between two forms of one formula: they come out in the wrong order within 50 meV/atom.
+_POLYMORPH_SIGMA_EV_PER_ATOM = 0.025
 RATE_THRESHOLD_EV_PER_ATOM = 0.05
 
 
@@ -37,6 +39,11 @@ class StabilityArgs(Args):
     competitors: RecordRef | None = Field(
         default=None,
         description="id of a record of competing_phases; used where no better references are at hand",
+        json_schema_extra={"x-reference": "record"},
+    )
+    lower_form: RecordRef | None = Field(
+        default=None,
+        description="id of the relaxation of a lower form of the same formula: only one of them can be its lowest phase",
         json_schema_extra={"x-reference": "record"},
     )
 
@@ -129,14 +136,22 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 f"{crystal.formula}, beyond its error: a new form or a failure of the potential"
             )
         else:
+            # A lower form of the formula is at hand: that one may be the known phase, and this one lies above it by what the
+            # potential finds between the two, which is surer than either alone.
+            lower = (
+                None if args.lower_form is None else deps.record(args.lower_form).quantities["energy"].value
+            )
+            gap = 0.0 if lower is None else max(0.0, energy - lower)
             polymorphs = shipped_offsets().polymorphs
             value, error = bounded_below(
-                formation,
+                formation - gap,
                 sigma,
                 bound=known,
                 ground_share=polymorphs["ground_share"],
                 excess=polymorphs["excess_ev_per_atom"],
             )
+            value += gap
+            error = math.hypot(error, _POLYMORPH_SIGMA_EV_PER_ATOM if gap > 0 else 0.0)
     above = references.energy_above_hull(crystal.formula, value)
     # The word goes by the likeliest energy: the mean of a cut-off error lies above it, and would call a phase that is
     # the table's own lowest one unstable.

@@ -12,8 +12,8 @@ from matsmith.agents.work import Work
 from matsmith.core.record import Record, Status
 
 SYSTEMS_PER_ROUND = 3
-_ELEMENTS_SEARCHED = (3, 4)
-_SECONDS_PER_SYSTEM = 75.0
+ELEMENTS_SEARCHED = (3, 4)
+SECONDS_PER_SYSTEM = 75.0
 
 
 def search_competitors(context: RunContext, works: list[Work]) -> None:
@@ -24,7 +24,7 @@ def search_competitors(context: RunContext, works: list[Work]) -> None:
     for work in waiting:
         systems.setdefault(work.candidate.crystal.elements, []).append(work)
     for elements, members in list(systems.items())[:SYSTEMS_PER_ROUND]:
-        if context.seconds_left < _SECONDS_PER_SYSTEM:
+        if context.seconds_left < SECONDS_PER_SYSTEM:
             return
         found = context.runner.run("competing_phases", {"elements": elements}, deadline=context.deadline)
         if found.status is Status.SUCCESS:
@@ -34,7 +34,7 @@ def search_competitors(context: RunContext, works: list[Work]) -> None:
 
 def _only_shipped(work: Work) -> Record | None:
     """The stability record of a candidate that was held against shipped phases alone, or None."""
-    if len(work.candidate.crystal.elements) not in _ELEMENTS_SEARCHED:
+    if len(work.candidate.crystal.elements) not in ELEMENTS_SEARCHED:
         return None
     for record in work.records:
         facts = record.outcome.facts

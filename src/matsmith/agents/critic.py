@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from matsmith.agents.competition import ELEMENTS_SEARCHED, SECONDS_PER_SYSTEM
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import CandidateSummary, CritiqueQuestion, RoundSummary
 from matsmith.core.candidate import Novelty
@@ -126,6 +127,10 @@ def answers(context: RunContext) -> list[Judgement]:
 
 def enough(context: RunContext) -> bool:
     """Whether the run has what was asked for: so many answers, not counting known ones when new ones are to be sought."""
+    if any(not target.is_constraint for target in context.spec.targets):
+        return (
+            False  # "as high as possible" is never enough: the search ends by its budget, or when it stalls
+        )
     met = answers(context)
     counted = met if context.spec.accept_known else [j for j in met if j.novelty.label is Novelty.NEW]
     return len(counted) >= context.spec.candidates
@@ -152,7 +157,17 @@ def unconfirmed(context: RunContext) -> list[Judgement]:
             if v.target in hard
         )
         and not any(v.reason.startswith("two methods disagree") for v in judgement.verdicts)
+        and not (context.seconds_left > SECONDS_PER_SYSTEM and _unsearched(context, judgement))
     ]
+
+
+def _unsearched(context: RunContext, judgement: Judgement) -> bool:
+    """Whether competing phases of a candidate's own system could still be searched."""
+    if len(context.candidate(judgement.candidate).crystal.elements) not in ELEMENTS_SEARCHED:
+        return False
+    records = [record for name in judgement.records if (record := context.ledger.record(name)) is not None]
+    facts = [record.outcome.facts for record in records if record.tool == "stability"]
+    return any(fact.get("tier") == "shipped" and "competitors_joined" not in fact for fact in facts)
 
 
 def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> Stop | None:
@@ -167,7 +182,8 @@ def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> 
     wanted = context.spec.candidates
     if enough(context):
         return stop(StopReason.MET, f"Objective met: {found} meet every hard target.")
-    waiting = len(unconfirmed(context))
+    optimises = any(not target.is_constraint for target in context.spec.targets)
+    waiting = 0 if optimises else len(unconfirmed(context))
     if waiting + sum(j.novelty.label is Novelty.NEW for j in met) >= wanted and waiting:
         beside = (
             f"{_many(waiting, 'new candidate')} more {'is' if waiting == 1 else 'are'} not refuted, and nothing at hand can "
@@ -177,7 +193,8 @@ def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> 
             return stop(StopReason.MET, f"Objective met: {found} meet every hard target. {beside}")
         return stop(StopReason.STALLED, f"Not met: {found} meet every hard target. {beside}")
     history = context.history()
-    stalled = out_of_budget is False and _stalled(history)
+    stuck = _no_better(context, round_number=round_number) if optimises else _stalled(history)
+    stalled = stuck and not out_of_budget
     if (
         not out_of_budget
         and not stalled
@@ -186,10 +203,11 @@ def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> 
     ):
         return None
     why = "The search stalled" if stalled else "The budget is used up"
+    better = "a better one was found" if optimises else "more new ones were found"
     if len(met) >= wanted:
         return stop(
             StopReason.MET,
-            f"Objective met: {found} meet every hard target. {why} before more new ones were found.",
+            f"Objective met: {found} meet every hard target. {why} before {better}.",
         )
     reason = StopReason.STALLED if stalled else StopReason.BUDGET
     if met:
@@ -212,6 +230,17 @@ def _counted(met: list[Judgement]) -> str:
 
 def _many(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _no_better(context: RunContext, *, round_number: int) -> bool:
+    """Whether the last rounds have brought no better answer to a target that is only optimised."""
+    history = context.history()
+    met = answers(context)
+    nothing_new = len(history) >= 2 and all(summary.generated == 0 for summary in history[-2:])
+    if nothing_new or not met:
+        return nothing_new or _stalled(history)
+    best = max(met, key=lambda judgement: judgement.score)
+    return round_number - best.round >= STALLED_ROUNDS
 
 
 def _stalled(history: list[RoundSummary]) -> bool:

@@ -31,6 +31,7 @@ from matsmith.tools.strategies.chemistry_filter import conforms
 # Tools whose argument is a relaxation rather than any structure.
 _TAKES_RELAXED = {"stability", "density"}
 _ALWAYS = ("symmetry", "stability", "density")
+_ASKS_WHETHER_KNOWN = {"stability", "known_property"}
 _LOOK_UPS = {"known_crystal", "known_property", "element_price"}
 KNOWN = "known"
 # Below this cost a tool runs on every relaxed candidate; above it only where the verdict still hangs on it.
@@ -113,6 +114,7 @@ def _screen(context: RunContext, works: list[Work], *, round_number: int) -> Non
 
 def _relax(context: RunContext, works: list[Work], *, round_number: int) -> None:
     started, done = time.monotonic(), 0
+    works = [work for work in works if work.screened is not None]
     calls = [{"structure": work.screened.id} for work in works if work.screened is not None]
     try:
         for index, record in context.runner.run_many("relax", calls, deadline=context.deadline):
@@ -206,12 +208,16 @@ def _describe(
         return
     for name in names:
         if name != "symmetry":
-            extra = {"lower_form": lower_form} if name == "stability" and lower_form else {}
+            extra: dict[str, str | bool] = {}
+            if name == "stability" and lower_form:
+                extra["lower_form"] = lower_form
+            if name in _ASKS_WHETHER_KNOWN:
+                extra["structure_known"] = work.novelty.structure_matched
             _run(context, name, work, **extra)
     work.judge(context.spec)
 
 
-def _run(context: RunContext, name: str, work: Work, **extra: str) -> Record | None:
+def _run(context: RunContext, name: str, work: Work, **extra: str | bool) -> Record | None:
     if name in _TAKES_RELAXED and work.relaxed is None:
         return None
     field_name = "relaxed" if name in _TAKES_RELAXED else "structure"

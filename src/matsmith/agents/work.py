@@ -76,12 +76,9 @@ def measurements(spec: DesignSpec, target_index: int, records: Sequence[Record])
         if quantity is None or record.tool not in tools:
             continue
         facts = record.outcome.facts
-        conclusive = bool(facts.get("conclusive", True))
-        caveat = (
-            ""
-            if conclusive
-            else f"{facts.get('word', 'not refuted')}: against {facts.get('references', 'incomplete references')}"
-        )
+        inconclusive = facts.get("inconclusive")
+        caveat = str(inconclusive.get(name, "")) if isinstance(inconclusive, dict) else ""
+        conclusive = not caveat
         found.append(
             Measurement(
                 record=record.id, tool=record.tool, quantity=quantity, conclusive=conclusive, caveat=caveat

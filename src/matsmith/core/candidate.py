@@ -40,6 +40,10 @@ class NoveltyLabel(BaseModel):
     label: Novelty = Novelty.UNCHECKED
     lists: tuple[str, ...] = ()
     match: str = Field(default="", description="what it equals in the list, when it is known")
+    structure_matched: bool = Field(
+        default=False,
+        description="whether the structure itself, not only the formula, is that of a known crystal",
+    )
 
 
 class Candidate(BaseModel):

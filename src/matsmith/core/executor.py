@@ -51,7 +51,11 @@ class ProcessExecutor:
         self, command: Sequence[str], *, environment: dict[str, str] | None = None, log: Path | None = None
     ) -> None:
         self._command = list(command)
-        self._environment = {**os.environ, **(environment or {})}
+        # What the work does not need must not be there: keys stay with the parent.
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.upper().endswith("API_KEY")
+        }
+        self._environment = {**inherited, **(environment or {})}
         self._log = log
         self._process: subprocess.Popen[str] | None = None
         self._replies: queue.SimpleQueue[str | None] = queue.SimpleQueue()

@@ -59,10 +59,11 @@ class Verdict(BaseModel):
 def judge(
     target: Target, measurements: Sequence[Measurement], *, spec: DesignSpec, candidate: str, index: int
 ) -> Verdict:
-    """Judge one target from what was measured, best method last in no particular order.
+    """Judge one target from what was measured, in any order.
 
-    The measurement with the smallest sigma decides. Another one that differs from it by more than
-    `DISAGREEMENT_SIGMAS` combined sigmas against the same truth turns the answer into unknown.
+    Of the conclusive measurements the one with the smallest sigma decides; without any, the best of the others may refute
+    and never confirms. One that differs from it by more than `DISAGREEMENT_SIGMAS` combined sigmas makes it unknown, whether
+    both are held against computation or one against experiment: what is wanted is the property.
     """
     if not measurements:
         return Verdict(
@@ -72,7 +73,7 @@ def judge(
             answer=Answer.UNKNOWN,
             reason="not measured",
         )
-    best = min(measurements, key=lambda measurement: (measurement.quantity.sigma, measurement.record))
+    best = min(measurements, key=lambda one: (not one.conclusive, one.quantity.sigma, one.record))
     interval = target.interval
     probability = best.quantity.probability(low=interval.low, high=interval.high)
     answer, reason = Answer.UNKNOWN, ""

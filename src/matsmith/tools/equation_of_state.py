@@ -30,6 +30,7 @@ from matsmith.tools.results import hint_for, method_of
 FloatArray = NDArray[np.float64]
 VOLUME_FACTORS = (0.91, 0.94, 0.97, 1.0, 1.03, 1.06, 1.09)
 _WINDOWS = ((0, 7), (0, 6), (1, 7), (1, 6))
+_LARGEST_FORCE_EV_PER_ANGSTROM = 0.2
 _LARGEST_RESIDUAL_EV_PER_ATOM = 0.02
 
 
@@ -105,13 +106,13 @@ def run_many(batch: Sequence[EquationOfStateArgs], *, deps: Deps) -> Iterator[tu
         index, factor = jobs[place]
         curve = curves[index]
         curve.done += 1
-        point = (
-            result.last if isinstance(result, RelaxationFailure) and result.code == "unconverged" else result
-        )
-        if isinstance(point, RelaxationFailure) or point is None:
-            curve.failures.append(
-                result if isinstance(result, RelaxationFailure) else _no_point(structures[index])
-            )
+        point = result
+        if isinstance(result, RelaxationFailure) and result.code == "unconverged" and result.last is not None:
+            # Nearly there is good enough for an energy; farther away it is another point of the surface.
+            near = result.last.max_force_ev_per_angstrom <= _LARGEST_FORCE_EV_PER_ANGSTROM
+            point = result.last if near else result
+        if isinstance(point, RelaxationFailure):
+            curve.failures.append(point)
         else:
             curve.energies[factor] = point.energy_ev_per_atom
             curve.volumes[factor] = point.structure.volume / curve.atoms
@@ -119,10 +120,6 @@ def run_many(batch: Sequence[EquationOfStateArgs], *, deps: Deps) -> Iterator[tu
             now = time.perf_counter()
             yield index, _outcome(curve, deps=deps).model_copy(update={"wall_s": now - last})
             last = now
-
-
-def _no_point(structure: Structure) -> RelaxationFailure:
-    return RelaxationFailure(code="unconverged", message="no sound point was found", structure=structure)
 
 
 def _outcome(curve: _Curve, *, deps: Deps) -> Outcome:

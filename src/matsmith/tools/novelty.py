@@ -35,7 +35,13 @@ def label(crystal: Crystal, *, settings: Settings) -> NoveltyLabel:
         return NoveltyLabel(label=Novelty.KNOWN, lists=names, match=match)
     same = matching(crystal, at_hand)
     if same is not None:
-        return NoveltyLabel(label=Novelty.KNOWN, lists=names, match=f"formula and structure ({same.origin})")
+        return NoveltyLabel(
+            label=Novelty.KNOWN,
+            lists=names,
+            match=f"formula and structure ({same.origin})",
+            # A shipped phase is a relaxed guess itself: to equal it proves nothing.
+            structure_matched=not same.origin.startswith("shipped phase"),
+        )
     permuted = _permuted(crystal, at_hand)
     how = (
         f"the sites of {permuted.origin} permuted" if permuted else f"unlike {_counted(len(at_hand))} at hand"

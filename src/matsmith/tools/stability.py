@@ -46,6 +46,9 @@ class StabilityArgs(Args):
         description="id of the relaxation of a lower form of the same formula: only one of them can be its lowest phase",
         json_schema_extra={"x-reference": "record"},
     )
+    structure_known: bool = Field(
+        default=False, description="whether the structure was recognised as a known crystal of its formula"
+    )
 
 
 def _identity(settings: Settings) -> str:
@@ -147,12 +150,18 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 formation - gap,
                 sigma,
                 bound=known,
-                ground_share=polymorphs["ground_share"],
+                # A guess may be any form; a recognised crystal is the lowest one as often as the fit has found.
+                ground_share=polymorphs["ground_share"] if args.structure_known else 0.0,
                 excess=polymorphs["excess_ev_per_atom"],
             )
             value += gap
             error = math.hypot(error, _POLYMORPH_SIGMA_EV_PER_ATOM if gap > 0 else 0.0)
     above = references.energy_above_hull(crystal.formula, value)
+    if agrees and above < -_DOUBT_SIGMAS * error:
+        agrees = False
+        warnings.append(
+            f"it lies {-1000 * above:.0f} meV/atom below the hull, beyond its error: the references lack a phase, or the potential fails"
+        )
     # The word goes by the likeliest energy: the mean of a cut-off error lies above it, and would call a phase that is
     # the table's own lowest one unstable.
     likeliest = references.energy_above_hull(
@@ -169,6 +178,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             "complete": references.complete,
             **_search_facts(references, searched),
             "conclusive": references.tier != "shipped" and agrees,
+            "inconclusive": _inconclusive(references, agrees=agrees),
             "formula_in_references": known is not None,
             "formation_energy_from_potential_ev_per_atom": round(formation, 4),
             "lowest_known_formation_energy_ev_per_atom": None if known is None else round(known, 4),
@@ -203,6 +213,15 @@ def _search_facts(references: ReferenceSet, searched: Record | None) -> dict[str
 
 def _listed(value: JsonValue) -> str:
     return "; ".join(str(entry) for entry in value) if isinstance(value, list) else "not stated"
+
+
+def _inconclusive(references: ReferenceSet, *, agrees: bool) -> dict[str, JsonValue]:
+    """Why the distance to the hull can refute and not confirm; the formation energy needs no competitors."""
+    if references.tier == "shipped":
+        return {"energy_above_hull": f"not refuted: against {references.title} ({references.date})"}
+    return (
+        {} if agrees else {"energy_above_hull": "the potential and the references do not fit together here"}
+    )
 
 
 def _rate_facts(references: ReferenceSet, searched: Record | None) -> dict[str, str | float]:

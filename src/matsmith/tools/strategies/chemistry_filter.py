@@ -125,7 +125,24 @@ def conforms(spec: DesignSpec, crystal: Crystal, *, space_group: int | None) -> 
         number = space_group if space_group is not None else _space_group(crystal)
         if number not in wish.space_groups:
             return f"Its space group is {number}, which is not among those wanted."
+    named = () if wish.prototype is None else prototypes_called(wish.prototype)
+    if wish.prototype is not None and named and not is_of_type(crystal, wish.prototype):
+        return f"Its structure is not of the {wish.prototype} type."
     return None
+
+
+def is_of_type(crystal: Crystal, name: str) -> bool:
+    """Say whether a structure is that of a named type, whatever its elements, within the matcher's usual tolerances."""
+    return _is_of_type(crystal.model_dump_json(), name)
+
+
+@lru_cache(maxsize=4096)
+def _is_of_type(crystal_json: str, name: str) -> bool:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    structure = Crystal.model_validate_json(crystal_json).to_pymatgen()
+    matcher = StructureMatcher()
+    return any(bool(matcher.fit_anonymous(structure, known.structure())) for known in prototypes_called(name))
 
 
 @lru_cache(maxsize=64)

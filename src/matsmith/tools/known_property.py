@@ -72,11 +72,12 @@ def run(args: KnownPropertyArgs, *, deps: Deps) -> Outcome:
         known = tables.lookup(name, formula)
         if known is None:
             continue
-        sigma = _sigma(name, value=known.value, spread=known.spread)
         # The computed bulk moduli lie below measured ones by a factor that was fitted; the others are stated as they stand.
         factor = calibration("table_bulk_modulus").factor if name == "bulk_modulus" else 1.0
+        value = factor * known.value
+        sigma = _sigma(name, value=value, spread=factor * known.spread)
         quantities[name] = Quantity(
-            value=factor * known.value, unit=known.unit, sigma=sigma, truth=_TRUTH.get(name, Truth.DFT_0K)
+            value=value, unit=known.unit, sigma=sigma, truth=_TRUTH.get(name, Truth.DFT_0K)
         )
         labels[name] = f"{known.label}, {known.rows} row{'s' if known.rows > 1 else ''}"
         citations.add(known.citation)

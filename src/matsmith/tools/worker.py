@@ -62,9 +62,9 @@ def work(request: dict[str, Any], output: TextIO) -> None:
             **{key: Crystal.model_validate(value) for key, value in request["crystals"].items()},
             **{key: Record.model_validate(value) for key, value in request["records"].items()},
         }
-        deps = Deps(
-            settings=Settings(**request["settings"], _env_file=None)  # pyright: ignore[reportCallIssue] - a keyword of BaseSettings that is no field, inputs=inputs, seed=request["seed"]
-        )
+        # `_env_file` is a keyword of BaseSettings and no field: what the parent has settled is not read again from a file.
+        settings = Settings(**request["settings"], _env_file=None)  # pyright: ignore[reportCallIssue]
+        deps = Deps(settings=settings, inputs=inputs, seed=request["seed"])
         batch = [tool.args.model_validate(call) for call in request["calls"]]
         for index, outcome in tool.run_many(batch, deps=deps):
             say(index=index, outcome=outcome.model_dump(mode="json"))

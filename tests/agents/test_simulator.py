@@ -77,15 +77,17 @@ def test_what_may_only_refute_does_not_confirm(make_spec: MakeSpec) -> None:
         0.0,
         sigma=0.01,
         name="energy_above_hull",
-        conclusive=False,
-        word="not refuted",
-        references="phases that ship",
+        inconclusive={"energy_above_hull": "not refuted: against phases that ship"},
     )
     verdict = judge(spec.targets[0], measurements(spec, 0, [low]), spec=spec, candidate="c", index=0)
     assert verdict.answer is Answer.UNKNOWN
     assert verdict.reason == "not refuted: against phases that ship"
     high = record_of(
-        "stability", 0.4, sigma=0.01, name="energy_above_hull", conclusive=False, word="unstable"
+        "stability",
+        0.4,
+        sigma=0.01,
+        name="energy_above_hull",
+        inconclusive={"energy_above_hull": "not refuted"},
     )
     verdict = judge(spec.targets[0], measurements(spec, 0, [high]), spec=spec, candidate="c", index=0)
     assert verdict.answer is Answer.NOT_MET

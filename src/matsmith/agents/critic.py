@@ -157,6 +157,7 @@ def unconfirmed(context: RunContext) -> list[Judgement]:
             if v.target in hard
         )
         and not any(v.reason.startswith("two methods disagree") for v in judgement.verdicts)
+        and any(v.reason.startswith("not refuted") for v in judgement.verdicts)
         and not (context.seconds_left > SECONDS_PER_SYSTEM and _unsearched(context, judgement))
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +83,9 @@ def test_a_truncated_and_a_missing_file_are_refused(made: Path) -> None:
         phases.shipped_method()
 
 
-def test_what_ships_is_fast_and_knows_its_method() -> None:
+def test_what_ships_knows_its_method() -> None:
     phases._load.cache_clear()  # pyright: ignore[reportPrivateUsage]
-    start = time.process_time()
     method = phases.shipped_method()
-    assert time.process_time() - start < 0.3
     assert method["potential"] == "chgnet"
     assert len(method["weights_hash"]) == 64
     assert method["n_elements"] >= 85

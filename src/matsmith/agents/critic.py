@@ -127,10 +127,9 @@ def answers(context: RunContext) -> list[Judgement]:
 
 def enough(context: RunContext) -> bool:
     """Whether the run has what was asked for: so many answers, not counting known ones when new ones are to be sought."""
+    # "As high as possible" is never enough: such a search ends by its budget, or when it stalls.
     if any(not target.is_constraint for target in context.spec.targets):
-        return (
-            False  # "as high as possible" is never enough: the search ends by its budget, or when it stalls
-        )
+        return False
     met = answers(context)
     counted = met if context.spec.accept_known else [j for j in met if j.novelty.label is Novelty.NEW]
     return len(counted) >= context.spec.candidates

@@ -36,7 +36,7 @@ class Fixed:
     def usage(self) -> Usage:
         return Usage(calls=self.asked)
 
-    def decide(self, question: Question[AnswerT]) -> AnswerT:
+    def decide(self, question: Question[AnswerT], *, deadline: float | None = None) -> AnswerT:
         self.asked += 1
         return checked(question, self.plan)
 

@@ -162,3 +162,28 @@ def test_a_higher_form_lies_above_the_lower_one_by_what_the_potential_finds(
     high = get_tool("stability").run(args, deps=deps).quantities["energy_above_hull"]
     assert high.value == pytest.approx(low.value + gap, abs=1e-6)
     assert high.sigma == pytest.approx((low.sigma**2 + 0.025**2) ** 0.5, rel=1e-6)
+
+
+def test_a_stand_in_for_the_own_formula_does_not_judge_itself(
+    periclase: Record, table: Callable[[str], Settings]
+) -> None:
+    outcome = judged(periclase, table(TABLE.replace("MgO,-3.07\n", "")))
+    facts = outcome.facts
+    assert facts["formula_in_references"] is False
+    assert facts["competitors_from_potential"] == []
+    # Judged by what else there is: magnesia lies far below MgO2 and magnesium, as the ground state of a system does.
+    assert outcome.quantities["energy_above_hull"].value < -0.3
+    assert facts["conclusive"] is True
+
+
+def test_a_higher_form_of_a_stand_in_lies_above_it(
+    periclase: Record, table: Callable[[str], Settings]
+) -> None:
+    crystal = periclase.outcome.crystal
+    assert crystal is not None
+    record = relaxed(crystal, energy=periclase.quantities["energy"].value + 0.3)
+    outcome = judged(record, table(TABLE.replace("MgO,-3.07\n", "")))
+    above = outcome.quantities["energy_above_hull"]
+    assert above.value == pytest.approx(0.3, abs=0.01)
+    assert above.sigma == pytest.approx(0.025)
+    assert outcome.facts["competitors_from_potential"] == ["MgO"]

@@ -1,4 +1,4 @@
-"""Fairer competition for candidates that only shipped phases were held against: their systems are searched on demand.
+"""Fairer competition: lower forms found later, and a search of the system where only shipped phases were held against it.
 
 The phases that ship are elements and binaries. Before a candidate of three or four elements keeps "not refuted", phases of
 its own system are searched (a minute each), for the most promising candidates of a round only.
@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from matsmith.agents.context import RunContext
 from matsmith.agents.estimates import outlook
+from matsmith.agents.scoring import score
 from matsmith.agents.work import Work
 from matsmith.core.record import Record, Status
+from matsmith.core.run import Judgement
+from matsmith.core.spec import DesignSpec
+from matsmith.core.verdict import meets_all
 
 SYSTEMS_PER_ROUND = 3
 ELEMENTS_SEARCHED = (3, 4)
@@ -30,6 +34,64 @@ def search_competitors(context: RunContext, works: list[Work]) -> None:
         if found.status is Status.SUCCESS:
             for work in members:
                 _judge_again(context, work, competitors=found)
+
+
+def judge_earlier_forms_again(context: RunContext, works: list[Work]) -> None:
+    """Judge what earlier rounds judged once more where this round has found a lower form of the same formula."""
+    lowest: dict[str, Record] = {}
+    for work in works:
+        if work.alive and work.relaxed is not None:
+            held = lowest.get(work.candidate.formula)
+            if held is None or _energy(work.relaxed) < _energy(held):
+                lowest[work.candidate.formula] = work.relaxed
+    mine = {work.candidate.id for work in works}
+    rows: list[tuple[str, str, Judgement]] = []
+    for judgement in context.judgements().values():
+        if judgement.rejected or not judgement.relaxed or judgement.candidate in mine:
+            continue
+        candidate = context.candidate(judgement.candidate)
+        lower = lowest.get(candidate.formula)
+        relaxed = context.ledger.consume(judgement.relaxed)
+        if lower is None or _energy(relaxed) <= _energy(lower):
+            continue
+        work = Work(candidate=candidate, relaxed=relaxed, novelty=judgement.novelty)
+        work.records = [found for name in judgement.records if (found := context.ledger.record(name))]
+        if _below_lower_form(context, work, lower=lower):
+            work.judge(context.spec)
+            rows.append(("judgement", candidate.id, judged_again(context.spec, judgement, work)))
+    context.ledger.append_many(rows)
+
+
+def _below_lower_form(context: RunContext, work: Work, *, lower: Record) -> bool:
+    """Replace the stability record by one that knows of the lower form; False where that changes nothing."""
+    before = next((r for r in work.records if r.tool == "stability" and r.status is Status.SUCCESS), None)
+    if before is None:
+        return False
+    held = before.inputs.get("lower_form")
+    if held and _energy(context.ledger.consume(str(held))) <= _energy(lower):
+        return False
+    arguments = {**before.inputs, "lower_form": lower.id}
+    after = context.runner.run("stability", arguments, deadline=context.deadline)
+    if after.status is not Status.SUCCESS:
+        return False
+    work.records = [after if record is before else record for record in work.records]
+    return True
+
+
+def judged_again(spec: DesignSpec, before: Judgement, work: Work) -> Judgement:
+    """The judgement with the work's present records and verdicts; the round stays that of the first."""
+    return before.model_copy(
+        update={
+            "records": [record.id for record in work.records],
+            "verdicts": work.verdicts,
+            "meets": meets_all(work.verdicts, spec=spec),
+            "score": score(spec, work.verdicts),
+        }
+    )
+
+
+def _energy(relaxed: Record) -> float:
+    return relaxed.quantities["energy"].value
 
 
 def _only_shipped(work: Work) -> Record | None:

@@ -105,14 +105,15 @@ class RunContext:
     def decide(self, question: Question[AnswerT], *, key: str) -> AnswerT:
         """Ask the reasoner once: a question that this run has already answered keeps its answer.
 
-        The answer is written to the ledger under `role/key` with a hash of the question.
+        The answer is written to the ledger under `role/key` with a hash of the question. Raises `BudgetExceeded` when the
+        run's time ends before it comes.
         """
         digest = content_hash(question.model_dump(mode="json"))
         name = f"{question.role}/{key}/{digest}"
         kept = self.ledger.latest("answer", name)
         if kept is not None:
             return question.answer_type().model_validate_json(kept)
-        answer = self.reasoner.decide(question)
+        answer = self.reasoner.decide(question, deadline=self.deadline)
         self.ledger.append_many(
             [("answer", name, answer), ("usage", self.reasoner.name, self.reasoner.usage)]
         )

@@ -131,8 +131,11 @@ def enough(context: RunContext) -> bool:
     if any(not target.is_constraint for target in context.spec.targets):
         return False
     met = answers(context)
-    counted = met if context.spec.accept_known else [j for j in met if j.novelty.label is Novelty.NEW]
-    return len(counted) >= context.spec.candidates
+    if context.spec.accept_known:
+        return len(met) >= context.spec.candidates
+    # Two forms of one new formula are one find.
+    new = {context.candidate(j.candidate).formula for j in met if j.novelty.label is Novelty.NEW}
+    return len(new) >= context.spec.candidates
 
 
 def unconfirmed(context: RunContext) -> list[Judgement]:

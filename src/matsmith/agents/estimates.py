@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+
 from matsmith.agents.context import RunContext
 from matsmith.agents.scoring import promise, score
 from matsmith.agents.work import Work
 from matsmith.core.errors import MatsmithError
 from matsmith.core.quantity import Quantity
 from matsmith.knowledge.calibration import calibration
+from matsmith.knowledge.formulas import reduced_key
 from matsmith.knowledge.references import references_for
+from matsmith.tools.strategies.sources import known_keys
 
 # How far a screened, unrelaxed estimate lies from the relaxed one (typical relaxation gain and its scatter).
 _RELAXATION_GAIN_EV_PER_ATOM, _SCREENED_SIGMA_EV_PER_ATOM = 0.06, 0.12
@@ -58,7 +63,7 @@ def _screened_energy_above_hull(context: RunContext, work: Work, *, energy: floa
 
 
 def most_promising(context: RunContext, works: list[Work]) -> list[Work]:
-    """Alive candidates, most promising first; at most three of a formula at the front."""
+    """Alive candidates, most promising first; at most three of a formula at the front, and new ones in most places."""
     ranked = sorted(
         (work for work in works if work.alive),
         key=lambda work: (-promise(context.spec, estimates(context, work)), work.candidate.id),
@@ -70,7 +75,24 @@ def most_promising(context: RunContext, works: list[Work]) -> list[Work]:
         formula = work.candidate.formula
         seen[formula] = seen.get(formula, 0) + 1
         (front if seen[formula] <= 3 else back).append(work)
-    return front + back
+    return new_first(context, front) + new_first(context, back)
+
+
+def new_first(context: RunContext, works: Sequence[Work]) -> list[Work]:
+    """The candidates in their order, save that where only new ones count, formulas in no list take three places of four.
+
+    One more known material does not end such a run, so the dear stages are not spent on what is in a table already.
+    """
+    if context.spec.accept_known:
+        return list(works)
+    known = known_keys(context.settings)
+    listed = deque(work for work in works if reduced_key(work.candidate.crystal.amounts) in known)
+    new = deque(work for work in works if reduced_key(work.candidate.crystal.amounts) not in known)
+    mixed: list[Work] = []
+    while new or listed:
+        turn = listed if (len(mixed) % 4 == 3 and listed) or not new else new
+        mixed.append(turn.popleft())
+    return mixed
 
 
 def outlook(context: RunContext, work: Work) -> float:

@@ -44,7 +44,10 @@ def build_graph(context: RunContext, *, checkpointer: BaseCheckpointSaver[Any]) 
             understood=[row.model_dump() for row in plan.understood],
             not_understood=plan.not_understood,
         )
-        gather_evidence(context)
+        try:
+            gather_evidence(context)
+        except BudgetExceeded as error:
+            context.tell(EventKind.WARNING, text=str(error))
         return {}
 
     def generate(state: RunState) -> dict[str, Any]:

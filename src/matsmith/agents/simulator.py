@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from matsmith.agents.competition import search_competitors
+from matsmith.agents.competition import judge_earlier_forms_again, search_competitors
 from matsmith.agents.context import RunContext
 from matsmith.agents.critic import enough
 from matsmith.agents.decisions import SimulationQuestion
-from matsmith.agents.estimates import most_promising, outlook
+from matsmith.agents.estimates import most_promising, new_first, outlook
 from matsmith.agents.scoring import score
 from matsmith.agents.work import Work
 from matsmith.core.candidate import Candidate, Novelty
@@ -70,6 +70,7 @@ def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_numb
         relaxed = [work for work in chosen if work.relaxed is not None and work.alive]
         _merge_duplicates(context, relaxed, round_number=round_number)
         _measure_cheaply(context, chosen)
+        judge_earlier_forms_again(context, chosen)
         search_competitors(context, chosen)
         _measure_dearly(context, chosen, limit=plan.measure, round_number=round_number)
     except BudgetExceeded:
@@ -239,7 +240,7 @@ def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round
             work for work in works if work.alive and work.relaxed is not None and _hangs_on(work, name)
         ]
         waiting.sort(key=lambda work: (-outlook(context, work), work.candidate.id))
-        chosen = waiting[:limit]
+        chosen = new_first(context, waiting)[:limit]
         started, done = time.monotonic(), 0
         calls = [{"structure": work.relaxed.id} for work in chosen if work.relaxed is not None]
         try:

@@ -7,6 +7,7 @@ Phases that a tier lacks can only make a candidate look stabler than it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -68,17 +69,23 @@ SHIPPED_ELEMENTS = frozenset(
     ]
 )
 """Every binary system of these elements was searched for the phases that ship; of the others only a few were."""
+GAP_SOURCE = "potential, shipped with matsmith"
+"""Source of phases that stand in for rows that the table lacks."""
 _TABLE = "mp_formation_energy"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReferencePhase:
-    """The lowest phase of a reduced formula: its formation energy on its tier's basis, and where and when that is from."""
+    """The lowest phase of a reduced formula: its formation energy on its tier's basis, and where and when that is from.
+
+    `sigma_ev_per_atom` is the error of an energy that is not of the tier's own method, and 0 for the tier's own.
+    """
 
     formula: str
     formation_energy_ev_per_atom: float
     source: str
     date: str
+    sigma_ev_per_atom: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +139,20 @@ class ReferenceSet:
             for index, share in found
         ]
 
+    def competition_sigma(self, formula: str | Mapping[str, float]) -> float:
+        """Return the error of the hull at a formula in eV/atom: that of the phases it falls apart into, by their shares."""
+        sigma = {phase.formula: phase.sigma_ev_per_atom for phase in self.phases}
+        return math.hypot(*(share * sigma.get(key, 0.0) for key, share in self.decomposition(formula)))
+
+    def phase(self, formula: str | Mapping[str, float]) -> ReferencePhase | None:
+        """Return the formula's lowest phase in the set, whatever its source, or None."""
+        key = reduced_key(formula)
+        return next((phase for phase in self.phases if phase.formula == key), None)
+
     def table_formation_energy(self, formula: str | Mapping[str, float]) -> float | None:
         """Return the tier's own formation energy of the formula's lowest phase in eV/atom, or None when it lacks it."""
-        key = reduced_key(formula)
-        found = next((phase for phase in self.phases if phase.formula == key), None)
-        return None if found is None else found.formation_energy_ev_per_atom
+        found = self.phase(formula)
+        return None if found is None or found.source == GAP_SOURCE else found.formation_energy_ev_per_atom
 
     def formation_energy(
         self, amounts: Mapping[str, float], energy_ev_per_atom: float
@@ -318,9 +334,28 @@ def _from_table(
         tier="dft_table",
         title=table.source.title,
         date=table.source.date,
-        phases=phases,
+        phases=(*phases, *_gaps(system, held={phase.formula for phase in phases})),
         complete=True,
     )
+
+
+def _gaps(system: tuple[str, ...], *, held: Collection[str]) -> list[ReferencePhase]:
+    """Binary phases that exist and have no row in the table."""
+    from matsmith.knowledge.phases import shipped_method
+    from matsmith.knowledge.table_gaps import gap_phases
+
+    date = str(shipped_method().get("date", "not stated"))[:10]
+    return [
+        ReferencePhase(
+            formula=phase.formula,
+            formation_energy_ev_per_atom=phase.formation_energy_ev_per_atom,
+            sigma_ev_per_atom=phase.sigma_ev_per_atom,
+            source=GAP_SOURCE,
+            date=date,
+        )
+        for phase in gap_phases()
+        if phase.formula not in held and phase.elements.issubset(system)
+    ]
 
 
 def _from_shipped(system: tuple[str, ...]) -> ReferenceSet:

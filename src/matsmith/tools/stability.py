@@ -19,7 +19,7 @@ from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Method, Outcome, Record
 from matsmith.core.settings import Settings
 from matsmith.knowledge.offsets import shipped_offsets
-from matsmith.knowledge.references import ReferenceSet, references_for
+from matsmith.knowledge.references import GAP_SOURCE, ReferenceSet, references_for
 from matsmith.tools.base import Args, Deps, RecordRef, tool
 from matsmith.tools.competing_phases import SOURCE, phases_of
 from matsmith.tools.potential import NAME, weights_hash
@@ -131,6 +131,10 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
     known = references.table_formation_energy(crystal.formula)
     agrees = True
     value, error = formation, sigma
+    # A lower form of the formula is at hand: this one lies above it by what the potential finds between the two, which is
+    # surer than either energy alone.
+    lower = None if args.lower_form is None else deps.record(args.lower_form).quantities["energy"].value
+    gap = 0.0 if lower is None else max(0.0, energy - lower)
     if known is not None and references.tier != "shipped":
         if formation < known - _DOUBT_SIGMAS * sigma:
             agrees = False
@@ -139,12 +143,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 f"{crystal.formula}, beyond its error: a new form or a failure of the potential"
             )
         else:
-            # A lower form of the formula is at hand: that one may be the known phase, and this one lies above it by what the
-            # potential finds between the two, which is surer than either alone.
-            lower = (
-                None if args.lower_form is None else deps.record(args.lower_form).quantities["energy"].value
-            )
-            gap = 0.0 if lower is None else max(0.0, energy - lower)
+            # The lower form may be the known phase.
             polymorphs = shipped_offsets().polymorphs
             value, error = bounded_below(
                 formation - gap,
@@ -156,17 +155,24 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             )
             value += gap
             error = math.hypot(error, _POLYMORPH_SIGMA_EV_PER_ATOM if gap > 0 else 0.0)
-    above = references.energy_above_hull(crystal.formula, value)
-    if agrees and above < -_DOUBT_SIGMAS * error:
+    others, error = _competitors(references, crystal.formula, value=value, error=error)
+    above = others.energy_above_hull(crystal.formula, value)
+    # A compound known to exist, whose row the table lacks, may well lie deep below the rest.
+    stands_in = others is not references
+    if agrees and not stands_in and above < -_DOUBT_SIGMAS * error:
         agrees = False
         warnings.append(
             f"it lies {-1000 * above:.0f} meV/atom below the hull, beyond its error: the references lack a phase, or the potential fails"
         )
+    if gap > max(above, 0.0):
+        # The lower form lies below the rest, and is the hull.
+        above, error = gap, _POLYMORPH_SIGMA_EV_PER_ATOM
     # The word goes by the likeliest energy: the mean of a cut-off error lies above it, and would call a phase that is
     # the table's own lowest one unstable.
-    likeliest = references.energy_above_hull(
+    likeliest = others.energy_above_hull(
         crystal.formula, formation if known is None or not agrees else max(formation, known)
     )
+    likeliest = max(likeliest, gap)
     return Outcome(
         quantities={
             "energy_above_hull": Quantity(value=above, unit="eV/atom", sigma=error, truth=Truth.DFT_0K),
@@ -183,7 +189,12 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             "formation_energy_from_potential_ev_per_atom": round(formation, 4),
             "lowest_known_formation_energy_ev_per_atom": None if known is None else round(known, 4),
             "decomposition": [
-                [formula, round(share, 4)] for formula, share in references.decomposition(crystal.formula)
+                [formula, round(share, 4)] for formula, share in others.decomposition(crystal.formula)
+            ],
+            "competitors_from_potential": [
+                formula
+                for formula, _ in others.decomposition(crystal.formula)
+                if (phase := others.phase(formula)) is not None and phase.source == GAP_SOURCE
             ],
             "word": references.verdict(likeliest, threshold_ev_per_atom=RATE_THRESHOLD_EV_PER_ATOM),
             **_rate_facts(references, searched),
@@ -196,6 +207,24 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
         ),
         warnings=tuple(warnings),
     )
+
+
+def _competitors(
+    references: ReferenceSet, formula: str, *, value: float, error: float
+) -> tuple[ReferenceSet, float]:
+    """The phases to judge against, and the error of the distance to their hull, in eV/atom.
+
+    A stand-in for a row of the candidate's own formula is the same formula by the same potential: only a form clearly
+    lower than the candidate competes with it, and their difference has the error between forms.
+    """
+    own = references.phase(formula)
+    others = references
+    if own is not None and own.source == GAP_SOURCE:
+        others = references.without(formula)
+        gap = value - own.formation_energy_ev_per_atom
+        if gap > max(0.0, others.energy_above_hull(formula, value)):
+            return references, _POLYMORPH_SIGMA_EV_PER_ATOM
+    return others, math.hypot(error, others.competition_sigma(formula))
 
 
 def _search_facts(references: ReferenceSet, searched: Record | None) -> dict[str, str | int]:

@@ -636,3 +636,11 @@ def test_settings_make_a_reasoner_without_a_key_for_a_local_server() -> None:
 def test_settings_that_lack_something_are_named(settings: FakeSettings, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         from_settings(settings)
+
+
+@pytest.mark.parametrize("act", [hangs, fails(429, headers={"retry-after": "5"}), fails(500)])
+def test_a_question_ends_with_the_run_s_time(reasoner_for: Make, act: Act) -> None:
+    started = time.monotonic()
+    with serving(act) as server, pytest.raises(BudgetExceeded, match="time is used up"):
+        reasoner_for(server, timeout_s=30.0, retries=50).decide(QUESTION, deadline=started + 0.6)
+    assert time.monotonic() - started < 4.0

@@ -51,8 +51,11 @@ class Reasoner(Protocol):
         """What was spent since the reasoner was made."""
         ...
 
-    def decide(self, question: Question[AnswerT]) -> AnswerT:
-        """Answer a question. Raises `ReasonerError` when no usable answer comes, `BudgetExceeded` when none may be asked."""
+    def decide(self, question: Question[AnswerT], *, deadline: float | None = None) -> AnswerT:
+        """Answer a question, until `deadline` (a `time.monotonic` time) at the latest.
+
+        Raises `ReasonerError` when no usable answer comes, `BudgetExceeded` when none may be asked or the deadline passes.
+        """
         ...
 
 

@@ -51,6 +51,10 @@ class _Read(Generic[AnswerT]):
     complaints: list[str]
 
 
+class _OutOfTimeError(ReasonerError):
+    """The time for a question ended before a fault could pass."""
+
+
 class OpenAIReasoner:
     """Asks a language model, holds it to the answer's schema, and pays from a budget.
 
@@ -129,15 +133,20 @@ class OpenAIReasoner:
         """What the server was found to take."""
         return self._dialect
 
-    def decide(self, question: Question[AnswerT]) -> AnswerT:
+    def decide(self, question: Question[AnswerT], *, deadline: float | None = None) -> AnswerT:
         """Answer a question.
 
-        Raises `ReasonerError` when the server fails or no usable answer comes, `BudgetExceeded` before a call that does not fit. What could not
-        be mended but may be left out is left out, and stands in the answer's `warnings`.
+        Raises `ReasonerError` when the server fails or no usable answer comes, `BudgetExceeded` before a call that does not fit, and when the
+        deadline passes without an answer. What could not be mended but may be left out is left out, and stands in the answer's `warnings`.
         """
         started = time.monotonic()
+        own_deadline = started + self._total_s
         try:
-            answer = self._decide(question, deadline=started + self._total_s)
+            answer = self._decide(question, deadline=min(own_deadline, deadline or own_deadline))
+        except _OutOfTimeError as error:
+            if deadline is not None and deadline < own_deadline:
+                raise BudgetExceeded(f"The time is used up. {error.message}", hint=error.hint) from error
+            raise
         finally:
             self._usage += Usage(seconds=time.monotonic() - started)
         if isinstance(question, PlanQuestion) and isinstance(answer, Plan):
@@ -258,22 +267,23 @@ class OpenAIReasoner:
     def _pause(self, fault: Fault, *, attempt: int, deadline: float) -> None:
         """Wait before the next attempt, or raise when there is to be none."""
         seconds = self._backoff.seconds(attempt, asked_s=fault.retry_after_s, rng=self._rng)
-        if fault.kind not in PASSING or attempt >= self._retries or time.monotonic() + seconds >= deadline:
+        if fault.kind not in PASSING or attempt >= self._retries:
             raise self._failure(fault)
+        if time.monotonic() + seconds >= deadline:
+            raise self._failure(fault, kind=_OutOfTimeError)
         self._sleep(seconds)
 
     def _time_left(self, deadline: float) -> float:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise self._failure(
-                Fault(kind=FaultKind.TIMEOUT, message=f"no usable answer within {self._total_s:.3g} s")
-            )
+            fault = Fault(kind=FaultKind.TIMEOUT, message="no usable answer in the time given")
+            raise self._failure(fault, kind=_OutOfTimeError)
         return min(self._timeout_s, left)
 
-    def _failure(self, fault: Fault) -> ReasonerError:
+    def _failure(self, fault: Fault, *, kind: type[ReasonerError] = ReasonerError) -> ReasonerError:
         status = f" ({fault.status})" if fault.status else ""
         said = f": {fault.message.rstrip('.')}" if fault.message else ""
-        return ReasonerError(
+        return kind(
             f"The language model's server at {self._client.address} failed, {_HEADLINES[fault.kind]}{status}{said}.",
             hint=HINTS[fault.kind],
             retryable=fault.kind in PASSING,

@@ -33,7 +33,7 @@ KNOWN, DECORATION = "known", "decoration"
 # How many known materials the first round looks at: enough to hold the usual answers, few enough for half a minute.
 FIRST_KNOWN = 14
 # Short rounds learn sooner; with these a round takes about a minute on two cores.
-RELAXED_PER_ROUND, MEASURED_PER_ROUND = 40, 10
+RELAXED_PER_ROUND, MEASURED_PER_ROUND = 40, 16
 _PARENTS = 12
 # A multiplier leaves this range only when it forbids; one round's luck must not close a door.
 _WEAKEST, _STRONGEST = 0.25, 6.0
@@ -52,8 +52,9 @@ class RulesReasoner:
         """Calls answered; rules cost no tokens."""
         return self._usage
 
-    def decide(self, question: Question[AnswerT]) -> AnswerT:
-        """Answer a question. Raises `ReasonerError` for one that no rule knows."""
+    def decide(self, question: Question[AnswerT], *, deadline: float | None = None) -> AnswerT:
+        """Answer a question, at once. Raises `ReasonerError` for one that no rule knows."""
+        del deadline
         rule = _RULES.get(type(question))
         if rule is None:
             raise ReasonerError(f"The built-in rules know no answer to a {type(question).__name__}.")

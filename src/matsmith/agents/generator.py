@@ -13,9 +13,8 @@ from matsmith.core.directive import Directive
 from matsmith.core.run import EventKind
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies.interface import StrategyRequest
-from matsmith.tools.strategies.registry import get_strategy, strategy_names
+from matsmith.tools.strategies.registry import KNOWN, get_strategy, strategy_names
 
-KNOWN = "known"
 # A round screens this many candidates at most; more learn nothing new before the next directive.
 LARGEST_ROUND = 160
 SMALLEST_ROUND = 8

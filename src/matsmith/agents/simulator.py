@@ -25,15 +25,16 @@ from matsmith.core.run import EventKind, Judgement
 from matsmith.core.verdict import Answer, meets_all
 from matsmith.tools.duplicates import merge
 from matsmith.tools.novelty import label
-from matsmith.tools.registry import get_tool, tools_for
+from matsmith.tools.registry import LOOK_UPS, get_tool, tools_for
 from matsmith.tools.strategies.chemistry_filter import conforms
+from matsmith.tools.strategies.registry import KNOWN
 
 # Tools whose argument is a relaxation rather than any structure.
 _TAKES_RELAXED = {"stability", "density"}
 _ALWAYS = ("symmetry", "stability", "density")
 _ASKS_WHETHER_KNOWN = {"stability", "known_property"}
-_LOOK_UPS = {"known_crystal", "known_property", "element_price"}
-KNOWN = "known"
+# Tools that answer without any computed structure.
+_LOOKED_UP = LOOK_UPS | {"element_price"}
 # Below this cost a tool runs on every relaxed candidate; above it only where the verdict still hangs on it.
 _CHEAP_S = 0.5
 _CHUNK = 40
@@ -85,7 +86,7 @@ def _look_up(context: RunContext, works: list[Work], *, round_number: int) -> No
         tool.name
         for target in context.spec.targets
         for tool in tools_for(target.property, settings=context.settings)
-        if tool.name in _LOOK_UPS
+        if tool.name in _LOOKED_UP
     ]
     _merge_duplicates(context, works, round_number=round_number)
     for work in works:

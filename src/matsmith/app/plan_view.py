@@ -109,13 +109,13 @@ def _chemistry_lines(chemistry: Chemistry) -> list[tuple[str, str]]:
 
 
 def _other_lines(spec: DesignSpec) -> list[tuple[str, str]]:
-    from matsmith.agents.report.wording import duration_text
+    from matsmith.agents.report.wording import duration_text, space_groups_text
 
     structure, conditions = spec.structure, spec.conditions
     shape = [
         structure.prototype or "",
         structure.motif or "",
-        f"space group {', '.join(map(str, structure.space_groups))}" if structure.space_groups else "",
+        space_groups_text(structure.space_groups),
         f"at most {structure.atoms_max} atoms in the cell" if structure.atoms_max != 20 else "",
         f"at least {structure.atoms_min} atoms in the cell" if structure.atoms_min > 1 else "",
     ]

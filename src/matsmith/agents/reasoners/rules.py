@@ -28,8 +28,8 @@ from matsmith.agents.reasoners.interface import Usage, checked
 from matsmith.core.directive import Directive
 from matsmith.core.errors import ReasonerError
 from matsmith.core.properties import PROPERTIES
+from matsmith.tools.strategies.registry import KNOWN
 
-KNOWN, DECORATION = "known", "decoration"
 # How many known materials the first round looks at: enough to hold the usual answers, few enough for half a minute.
 FIRST_KNOWN = 14
 # Short rounds learn sooner; with these a round takes about a minute on two cores.

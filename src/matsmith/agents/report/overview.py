@@ -15,7 +15,7 @@ from matsmith.agents.report.pieces import (
     table,
     word,
 )
-from matsmith.agents.report.wording import duration_text, stop_word, target_text, title_of
+from matsmith.agents.report.wording import duration_text, space_groups_text, stop_word, target_text, title_of
 from matsmith.core.spec import DesignSpec, Target
 
 _LONG_OBJECTIVE = 220
@@ -226,10 +226,7 @@ def wishes(spec: DesignSpec) -> list[str]:
         "earth-abundant" if chemistry.earth_abundant else "",
         "non-toxic" if chemistry.non_toxic else "",
         f"{structure.prototype} structure" if structure.prototype else "",
-        f"space group {', '.join(map(str, structure.space_groups))}"
-        if 0 < len(structure.space_groups) < 12
-        else "",
-        f"one of {len(structure.space_groups)} space groups" if len(structure.space_groups) >= 12 else "",
+        space_groups_text(structure.space_groups),
         f"{structure.atoms_min} to {structure.atoms_max} atoms in the cell",
         f"motif: {structure.motif}" if structure.motif else "",
         f"at {conditions.temperature_k:g} K" if conditions.temperature_k is not None else "",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from matsmith.agents.objective.space_groups import SYSTEMS
 from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import Quantity, Relation, format_value
 from matsmith.core.run import StopReason
@@ -150,6 +152,27 @@ def duration_text(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def space_groups_text(numbers: Sequence[int]) -> str:
+    """Return space groups in words: whole crystal systems by name, runs of numbers as ranges; empty for none.
+
+    >>> space_groups_text(range(195, 231)), space_groups_text([225, 227, 228, 229]), space_groups_text([])
+    ('cubic', 'space group 225, 227-229', '')
+    """
+    left = set(numbers)
+    systems = [name for name, (low, high) in SYSTEMS.items() if left.issuperset(range(low, high + 1))]
+    for name in systems:
+        low, high = SYSTEMS[name]
+        left -= set(range(low, high + 1))
+    runs: list[tuple[int, int]] = []
+    for number in sorted(left):
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    ranges = ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
+    return " or ".join([*systems, *([f"space group {ranges}"] if ranges else [])])
 
 
 def fact_text(value: JsonValue) -> str:

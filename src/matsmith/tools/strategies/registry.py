@@ -10,8 +10,10 @@ from matsmith.core.errors import ToolError
 from matsmith.core.settings import Settings
 from matsmith.tools.strategies.interface import Strategy
 
+KNOWN = "known"
+"""The strategy that offers what is already known: the labelled baseline."""
 _MODULES = {
-    "known": "matsmith.tools.strategies.known",
+    KNOWN: "matsmith.tools.strategies.known",
     "decoration": "matsmith.tools.strategies.decoration",
 }
 

@@ -123,14 +123,21 @@ class Tables:
         """Names of the tables in which a formula stands."""
         return [name for name in NAMED_TABLES if key is not None and key in self.table(name)]
 
+    def formation_energies(self, elements: frozenset[str]) -> dict[Key, float]:
+        """Lowest formation energy of every compound of these elements, eV/atom."""
+        return {
+            key: min(energies)
+            for key, energies in self.table("mp_formation_energy").items()
+            if len(key) > 1 and all(symbol in elements for symbol, _ in key)
+        }
+
     def diagram(self, elements: frozenset[str]) -> PhaseDiagram:
         """Convex hull over the lowest formation energy of every formula of these elements; elements at 0 eV/atom."""
         if elements not in self._diagrams:
             entries = [PDEntry(Composition(symbol), 0.0) for symbol in sorted(elements)]
-            for key, energies in self.table("mp_formation_energy").items():
-                if len(key) > 1 and all(symbol in elements for symbol, _ in key):
-                    composition = Composition(dict(key))
-                    entries.append(PDEntry(composition, min(energies) * composition.num_atoms))
+            for key, energy in self.formation_energies(elements).items():
+                composition = Composition(dict(key))
+                entries.append(PDEntry(composition, energy * composition.num_atoms))
             self._diagrams[elements] = PhaseDiagram(entries)
         return self._diagrams[elements]
 

@@ -16,7 +16,7 @@ from matsmith.core.run import EventKind, Judgement, Stop, StopReason
 from matsmith.core.verdict import Answer
 
 # Rounds without a better candidate or a new answer after which more of the same is pointless.
-STALLED_ROUNDS = 5
+STALLED_ROUNDS = 8
 _BEST_KEPT = 16
 
 

@@ -1,6 +1,6 @@
 """Kill a run with signal 9 at random moments, resume it, and check that nothing was lost or computed twice.
 
-    python benchmarks/kill.py --kills 20
+python benchmarks/kill.py --kills 20
 """
 
 from __future__ import annotations

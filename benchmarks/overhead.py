@@ -1,6 +1,6 @@
 """Share of a run's wall time that the graph and the ledger take, and how long the rules need for a plan.
 
-    python benchmarks/overhead.py --budget 120
+python benchmarks/overhead.py --budget 120
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Errors of volume and bulk modulus on measured crystals, and the calibration fitted to them.
 
-    python benchmarks/reference_errors.py            # print the table
-    python benchmarks/reference_errors.py --write    # and write src/matsmith/knowledge/calibration.json
+python benchmarks/reference_errors.py            # print the table
+python benchmarks/reference_errors.py --write    # and write src/matsmith/knowledge/calibration.json
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
     MATSMITH_DATA=DIR python benchmarks/verify_verdicts.py RUN... [--limit N] [--not-met 20] [--no-potential] [--json-out FILE]
 
 For every verdict `met`, and some `not met`, an independent value is sought, best source first: a measured value (formula and
-structure matched), a DFT table (all rows of the formula), stock CHGNet on the crystal's CIF. A verdict is refuted when that value
-lies on the other side of the threshold by more than its own one-sigma error, undecided within it; the strict counts allow no
-error. Where a verdict rests on the same measured crystal that the check reads, the reading is checked and not the measurement: how
-often DFT agrees is printed beside. A potential sees nothing that the package's potential could not: it checks code, not physics.
+structure matched), a DFT table (all rows of the formula), stock CHGNet on the crystal's CIF. Energies above the hull are taken
+from a hull of the DFT table whose missing binaries are filled with measured enthalpies; the note says when such a phase spans it.
+A verdict is refuted when that value lies on the other side of the threshold by more than its own one-sigma error, undecided within
+it; the strict counts allow no error. Where a verdict rests on the same measured crystal that the check reads, the reading is checked
+and not the measurement: how often DFT agrees is printed beside. A potential sees nothing that the package's potential could not: it
+checks code, not physics.
 Exit status 1 when more than 2 % of the decided `met` are refuted, or a crystal that meets its objective breaks a wish.
 """
 
@@ -75,7 +77,7 @@ def check(
         if found is None or (ended == "undecided" and found.basis != "measured"):
             found, ended, strict = one, says, exact
             # The lowest row belongs to the formula: it can exclude a structure of it, not vouch for one.
-            if one.note == BOUND and (says == "refuted") == (answer == "not met") and says != "undecided":
+            if one.bound and (says == "refuted") == (answer == "not met") and says != "undecided":
                 ended = "undecided" if answer == "not met" or sources.potential is not None else ended
             if ended != "undecided" and one.basis != "measured":
                 break
@@ -132,33 +134,36 @@ def crystals_of(run: Path, report: dict[str, Any], *, facts: Facts) -> list[Crys
             else Structure(Lattice(held["lattice"]), held["species"], held["positions"])
         )
         found.append(Crystal(report=one, structure=structure, facts=facts))
+    meeting = [one for one in found if one.report["meets"]]
+    for crystal in found:
+        crystal.polymorphs = [one for one in meeting if one is not crystal and one.key == crystal.key]
     return found
 
 
 def verify_run(
-    run: Path, verifier: Verifier, *, limit: int | None, not_met: int
+    run: Path, sources: Sources, *, limit: int | None, not_met: int
 ) -> tuple[list[Check], list[dict[str, Any]]]:
     """Check a run; return the checks and, for each crystal that meets, the lists in which its formula stands."""
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     spec = report["spec"]
-    crystals = crystals_of(run, report, facts=verifier.facts)
+    crystals = crystals_of(run, report, facts=sources.facts)
     checks: list[Check] = []
     left = {"met": limit if limit is not None else sys.maxsize, "not met": not_met}
     for crystal in crystals:
         for verdict in crystal.report["verdicts"]:
             if left.get(verdict["answer"], 0) > 0:
-                check = verifier.check(crystal, verdict, spec=spec, run=run.name)
-                if check is not None:
-                    checks.append(check)
+                checked = check(crystal, verdict, sources=sources, spec=spec, run=run.name)
+                if checked is not None:
+                    checks.append(checked)
                     left[verdict["answer"]] -= 1
         if crystal.report["meets"]:
-            checks += verifier.wishes(crystal, spec=spec, run=run.name)
+            checks += check_wishes(crystal, sources=sources, spec=spec, run=run.name)
     answers = [
         {
             "run": run.name,
             "rank": one.report["rank"],
             "formula": one.report["formula"],
-            "listed": verifier.listed(one),
+            "listed": listed(one, tables=sources.tables, facts=sources.facts),
         }
         for one in crystals
         if one.report["meets"]
@@ -186,25 +191,27 @@ def main() -> int:
     potential = None
     if not options.no_potential:
         potential = StockPotential(data=options.data, cache=options.cache, device=options.device)
-    verifier = Verifier(tables=Tables(options.data), facts=Facts(), potential=potential)
+    sources = Sources(tables=CompletedTables(options.data), facts=Facts(), potential=potential)
     checks: list[Check] = []
     answers: list[dict[str, Any]] = []
     for run in options.runs:
         try:
-            found, known = verify_run(run, verifier, limit=options.limit, not_met=options.not_met)
+            found, known = verify_run(run, sources, limit=options.limit, not_met=options.not_met)
         except (OSError, ValueError, KeyError) as error:
             print(f"{run}: cannot be checked: {error!r}", file=sys.stderr)
             return 2
         checks += found
         answers += known
     summary = totals(checks)
-    used = verifier.__dict__.get("calibration")
-    show(checks, summary, calibration=used)
+    used = sources.__dict__.get("calibration")
+    offsets = sources.tables.offsets
+    show(checks, summary, calibration=used, offsets=offsets)
     if options.all:
         for one in checks:
             print(line(one))
     if options.json_out:
         held = {"totals": summary, "calibration": asdict(used) if used else None, "answers": answers}
+        held["offsets"] = {anion: asdict(offset) for anion, offset in offsets.items()}
         held["checks"] = [asdict(one) for one in checks]
         options.json_out.write_text(json.dumps(held, indent=1), encoding="utf-8")
     return 0 if passed(summary) else 1

@@ -1,4 +1,4 @@
-"""Fairer competition: lower forms found later, and a search of the system where only shipped phases were held against it.
+"""Fairer competition: other forms of a formula, lower forms found later, and a search of the system on demand.
 
 The phases that ship are elements and binaries. Before a candidate of three or four elements keeps "not refuted", phases of
 its own system are searched (a minute each), for the most promising candidates of a round only.
@@ -10,11 +10,13 @@ from matsmith.agents.context import RunContext
 from matsmith.agents.estimates import outlook
 from matsmith.agents.scoring import score
 from matsmith.agents.work import Work
+from matsmith.core.candidate import Novelty
 from matsmith.core.record import Record, Status
 from matsmith.core.run import Judgement
 from matsmith.core.spec import DesignSpec
 from matsmith.core.verdict import meets_all
 
+_FORMS, _HULL = "competing_forms", "energy_above_hull"
 SYSTEMS_PER_ROUND = 3
 ELEMENTS_SEARCHED = (3, 4)
 SECONDS_PER_SYSTEM = 75.0
@@ -60,6 +62,34 @@ def judge_earlier_forms_again(context: RunContext, works: list[Work]) -> None:
             work.judge(context.spec)
             rows.append(("judgement", candidate.id, judged_again(context.spec, judgement, work)))
     context.ledger.append_many(rows)
+
+
+def awaits_forms(context: RunContext, work: Work) -> bool:
+    """Whether a candidate that meets everything has yet to be held against the other forms of its formula.
+
+    Only for formulas in no list: elsewhere a table or a measured crystal says where the lowest form lies.
+    """
+    return (
+        work.alive
+        and work.novelty.label is Novelty.NEW
+        and bool(work.verdicts)
+        and meets_all(work.verdicts, spec=context.spec)
+        and any(target.property == _HULL for target in context.spec.targets)
+        and not any(record.tool == _FORMS for record in work.records)
+    )
+
+
+def search_forms(context: RunContext, works: list[Work]) -> None:
+    """Search the other forms of candidates that would be answers, and judge these again where a lower form turns up."""
+    waiting = [work for work in works if awaits_forms(context, work)]
+    calls = [{"formula": work.candidate.formula} for work in waiting]
+    for index, found in context.runner.run_many(_FORMS, calls, deadline=context.deadline):
+        work = waiting[index]
+        work.records.append(found)
+        if found.status is not Status.SUCCESS or work.relaxed is None:
+            continue
+        if _energy(found) < _energy(work.relaxed) and _below_lower_form(context, work, lower=found):
+            work.judge(context.spec)
 
 
 def _below_lower_form(context: RunContext, work: Work, *, lower: Record) -> bool:

@@ -10,7 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from matsmith.agents.competition import judge_earlier_forms_again, search_competitors
+from matsmith.agents.competition import (
+    awaits_forms,
+    judge_earlier_forms_again,
+    search_competitors,
+    search_forms,
+)
 from matsmith.agents.context import RunContext
 from matsmith.agents.critic import enough
 from matsmith.agents.decisions import SimulationQuestion
@@ -38,6 +43,8 @@ _LOOKED_UP = LOOK_UPS | {"element_price"}
 # Below this cost a tool runs on every relaxed candidate; above it only where the verdict still hangs on it.
 _CHEAP_S = 0.5
 _CHUNK = 40
+# So many are measured before those that would be answers are held against other forms: no answer waits long.
+_FEW = 8
 
 
 def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_number: int) -> bool:
@@ -243,22 +250,36 @@ def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round
         waiting.sort(key=lambda work: (-outlook(context, work), work.candidate.id))
         chosen = new_first(context, waiting)[:limit]
         started, done = time.monotonic(), 0
-        calls = [{"structure": work.relaxed.id} for work in chosen if work.relaxed is not None]
         try:
-            for index, record in context.runner.run_many(name, calls, deadline=context.deadline):
-                done += 1
-                chosen[index].records.append(record)
-                chosen[index].judge(context.spec)
-                _tell_candidate(context, chosen[index], round_number=round_number)
-                context.tell(
-                    EventKind.PROGRESS,
-                    round_number=round_number,
-                    stage="measure",
-                    done=done,
-                    total=len(calls),
-                )
+            for begin in range(0, len(chosen), _FEW):
+                part = chosen[begin : begin + _FEW]
+                calls = [{"structure": work.relaxed.id} for work in part if work.relaxed is not None]
+                for index, record in context.runner.run_many(name, calls, deadline=context.deadline):
+                    done += 1
+                    _take_in(context, part[index], record, round_number=round_number)
+                    context.tell(
+                        EventKind.PROGRESS,
+                        round_number=round_number,
+                        stage="measure",
+                        done=done,
+                        total=len(chosen),
+                    )
+                search_forms(context, part)
+                for work in part:
+                    if not work.told:
+                        _tell_candidate(context, work, round_number=round_number)
         finally:
             context.pace.learn("measure", seconds=time.monotonic() - started, count=done)
+    # Where cheap tools alone settle the targets nothing dear has run, and the other forms have not been searched.
+    search_forms(context, works)
+
+
+def _take_in(context: RunContext, work: Work, record: Record, *, round_number: int) -> None:
+    """Judge by one more record, and tell of it unless the other forms of the formula still have to be looked at."""
+    work.records.append(record)
+    work.judge(context.spec)
+    if not awaits_forms(context, work):
+        _tell_candidate(context, work, round_number=round_number)
 
 
 def _hangs_on(work: Work, tool_name: str) -> bool:

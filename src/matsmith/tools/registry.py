@@ -21,6 +21,7 @@ _MODULES = {
     "symmetry": "matsmith.tools.symmetry",
     "stability": "matsmith.tools.stability",
     "equation_of_state": "matsmith.tools.equation_of_state",
+    "competing_forms": "matsmith.tools.competing_forms",
     "competing_phases": "matsmith.tools.competing_phases",
 }
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from math import gcd
 from typing import Any
 
 from independent_facts import Facts
@@ -144,8 +145,8 @@ def _distance(first: Structure, second: Structure) -> float:
 
 
 def _ratio(structure: Structure) -> tuple[int, ...]:
-    reduced = structure.composition.element_composition.reduced_composition
-    return tuple(sorted(round(amount) for amount in reduced.values()))
+    amounts = [round(amount) for amount in structure.composition.element_composition.values()]
+    return tuple(sorted(amount // gcd(*amounts) for amount in amounts))
 
 
 def _same_species(first: Structure, second: Structure) -> Iterator[tuple[Structure, Structure]]:

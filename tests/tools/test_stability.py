@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from matsmith.core.settings import Settings
 from matsmith.tools.base import Deps
 from matsmith.tools.registry import get_tool
 from matsmith.tools.runner import ToolRunner
-from matsmith.tools.stability import StabilityArgs, bounded_below
+from matsmith.tools.stability import StabilityArgs, bounded_below, rectified
 
 # Formation energies near the true ones, in eV/atom (MgO: -601.6 kJ/mol measured, -3.12 eV/atom).
 TABLE = "formula,formation_energy_eV_per_atom\nMgO,-3.07\nMgO2,-2.1\nMg,0.0\nO2,0.0\n"
@@ -39,6 +40,16 @@ def test_a_bounded_error_stays_above_its_bound(value: float, sigma: float, start
     mean, deviation = bounded_below(value, sigma, bound=bound)
     assert mean >= max(bound, value) - 1e-9
     assert 0 < deviation <= sigma * (1 + 1e-9)
+
+
+@given(value=st.floats(-1, 1), sigma=st.floats(0.01, 0.3))
+def test_a_rectified_error_never_lies_below_zero(value: float, sigma: float) -> None:
+    mean, deviation = rectified(value, sigma)
+    assert mean >= max(0.0, value) - 1e-12
+    assert 0 <= deviation <= sigma * (1 + 1e-9)
+    drawn = np.maximum(0.0, value + sigma * np.random.default_rng(0).standard_normal(20_000))
+    assert mean == pytest.approx(float(drawn.mean()), abs=0.03 * sigma + 1e-9)
+    assert deviation == pytest.approx(float(drawn.std()), abs=0.03 * sigma + 1e-9)
 
 
 @pytest.fixture

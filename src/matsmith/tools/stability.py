@@ -29,6 +29,8 @@ from matsmith.tools.reference_identity import shipped_identity, tables_identity
 _DOUBT_SIGMAS = 2.6
 # Error of the potential in the energy between two forms of one formula: they come out in the wrong order within 50 meV/atom.
 _POLYMORPH_SIGMA_EV_PER_ATOM = 0.025
+# Two relaxations of one structure end this close to each other.
+_SAME_FORM_EV_PER_ATOM = 0.002
 RATE_THRESHOLD_EV_PER_ATOM = 0.05
 
 
@@ -90,6 +92,21 @@ def bounded_below(
     mean = share * bound + (1.0 - share) * above
     variance = share * (bound - mean) ** 2 + (1.0 - share) * (spread**2 + (above - mean) ** 2)
     return mean, math.sqrt(variance)
+
+
+def rectified(value: float, sigma: float) -> tuple[float, float]:
+    """Mean and standard deviation of max(0, x) for x normal about `value`.
+
+    >>> mean, deviation = rectified(0.0, 1.0)
+    >>> round(mean, 4), round(deviation, 4)
+    (0.3989, 0.5838)
+    """
+    z = value / sigma
+    density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    share = 0.5 * math.erfc(-z / math.sqrt(2.0))
+    mean = value * share + sigma * density
+    square = (value * value + sigma * sigma) * share + value * sigma * density
+    return mean, math.sqrt(max(0.0, square - mean * mean))
 
 
 @tool(
@@ -164,9 +181,10 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
         warnings.append(
             f"it lies {-1000 * above:.0f} meV/atom below the hull, beyond its error: the references lack a phase, or the potential fails"
         )
-    if gap > max(above, 0.0):
-        # The lower form lies below the rest, and is the hull.
-        above, error = gap, _POLYMORPH_SIGMA_EV_PER_ATOM
+    if known is None and gap > _SAME_FORM_EV_PER_ATOM:
+        # The lower form may lie below the rest, and is the hull then: nothing lies below its own lowest form.
+        lowest, spread = rectified(above - gap, error)
+        above, error = lowest + gap, math.hypot(spread, _POLYMORPH_SIGMA_EV_PER_ATOM)
     # The word goes by the likeliest energy: the mean of a cut-off error lies above it, and would call a phase that is
     # the table's own lowest one unstable.
     likeliest = others.energy_above_hull(

@@ -187,7 +187,7 @@ class Sources:
             )
         for one in crystal.polymorphs:
             against = energy - potential.formation_energy(one.structure)
-            if against > value:
+            if against > max(0.0, value):
                 value, sigma = against, POTENTIAL_ENERGY_EV
                 note = f"against the lower form of the run, #{one.report['rank']}"
         return _ranged([value], sigma=sigma, basis="potential", note=note)

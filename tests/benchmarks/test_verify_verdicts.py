@@ -248,5 +248,6 @@ def test_objectives_are_complete() -> None:
     assert len(held["refusals"]) >= 6
     entries = held["objectives"] + held["refusals"]
     assert len({entry["name"] for entry in entries}) == len(entries)
-    assert {entry["expect"] for entry in held["objectives"]} == {"met", "refused"}
+    assert {entry["expect"] for entry in held["objectives"]} == {"met"}
+    assert len(held["objectives"]) >= 8
     assert all(entry["exit"] in (2, 4) for entry in entries if entry.get("expect", "refused") == "refused")

@@ -30,6 +30,8 @@ def _prepare() -> None:
     """Make output safe on terminals that lack letters, and numerics fast."""
     # OpenBLAS' threads fight torch's, and the variable counts only before numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # spglib's C code writes to the terminal what it also answers.
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

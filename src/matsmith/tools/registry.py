@@ -22,6 +22,8 @@ _MODULES = {
     "stability": "matsmith.tools.stability",
     "equation_of_state": "matsmith.tools.equation_of_state",
     "competing_phases": "matsmith.tools.competing_phases",
+    "materials_project": "matsmith.tools.materials_project_query",
+    "optimade": "matsmith.tools.optimade_query",
 }
 
 

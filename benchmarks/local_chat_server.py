@@ -27,6 +27,7 @@ from matsmith.agents.decisions import (
     Question,
     SimulationQuestion,
 )
+from matsmith.agents.literature_questions import ReadingQuestion, SearchesQuestion, WritingQuestion
 from matsmith.agents.reasoners.budget import estimate_tokens
 from matsmith.agents.reasoners.rules import RulesReasoner
 from matsmith.core.errors import MatsmithError
@@ -43,6 +44,9 @@ _QUESTIONS: dict[str, type[Question[Any]]] = {
         ("generator", GenerationQuestion),
         ("simulator", SimulationQuestion),
         ("critic", CritiqueQuestion),
+        ("literature_search", SearchesQuestion),
+        ("literature_reader", ReadingQuestion),
+        ("literature_writer", WritingQuestion),
     )
 }
 

@@ -123,7 +123,7 @@ def test_a_changed_quote_is_refused() -> None:
         replace(passage, end=passage.end + 10**6),
         replace(passage, start=-5),
         replace(passage, text="", end=passage.start),
-        replace(passage, note_id="../../etc/passwd"),
+        replace(passage, document_id="../../etc/passwd"),
     ):
         assert not index.verify_quote(forged)
         assert not verify_quote(forged)

@@ -50,6 +50,11 @@ class Question(BaseModel, Generic[AnswerT]):
         """The role that asks: the name of its prompt file."""
         raise NotImplementedError(f"{type(self).__name__} names no role")
 
+    def complaints(self, answer: Answer) -> list[str]:
+        """What is wrong with an answer beyond its schema, for questions that check it themselves; a model is told and may mend it."""
+        del answer
+        return []
+
 
 class Understanding(BaseModel):
     """Some words of the objective and what was made of them."""

@@ -7,8 +7,12 @@ from typing import Annotated
 import typer
 
 from matsmith import __version__
+from matsmith.app.commands_ask import ask
 from matsmith.app.commands_data import get, list_tables
+from matsmith.app.commands_database import database
 from matsmith.app.commands_design import design, plan, resume
+from matsmith.app.commands_extract import extract
+from matsmith.app.commands_ingest import ingest
 from matsmith.app.commands_runs import runs, show, verify
 from matsmith.app.commands_tools import tool, tools
 from matsmith.app.doctor import doctor
@@ -52,6 +56,10 @@ def make_app() -> typer.Typer:
     app.command(short_help="Check that nothing in a run was changed.")(verify)
     app.command(short_help="Run one tool.", context_settings={"help_option_names": []})(tool)
     app.command(short_help="List the tools, their cost and what they lack.")(tools)
+    app.command(short_help="Take papers into your library.")(ingest)
+    app.command(short_help="Answer a question from papers and notes, with quotes.")(ask)
+    app.command(short_help="Read the values of a property from papers.")(extract)
+    app.command(short_help="Ask crystal databases a plain question.")(database)
     data = typer.Typer(
         help="List and fetch the tables of known values.", no_args_is_help=True, rich_markup_mode=None
     )

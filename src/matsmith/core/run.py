@@ -46,8 +46,46 @@ class RunHeader(BaseModel):
     machine: str = ""
 
 
+class LeadKind(StrEnum):
+    """What a lead is about."""
+
+    CHEMISTRY = "chemistry"
+    PROTOTYPE = "prototype"
+
+
+class Stance(StrEnum):
+    """What the literature reports of a chemistry or a prototype, held against the targets."""
+
+    WORTH_TRYING = "worth trying"
+    KNOWN_TO_FAIL = "known to fail"
+    REPORTED = "reported"
+
+
+class Lead(BaseModel):
+    """What a quote says of one chemistry or prototype: a value, or that it fails, in the quote's own words.
+
+    `low` and `high` are in `unit`, None where a side is open or no value is given. It is what somebody wrote and never counts as a
+    measurement: no verdict rests on it.
+    """
+
+    model_config = _STRICT
+
+    kind: LeadKind
+    name: str = Field(description="the material as it is written, or the name of a prototype")
+    stance: Stance
+    property: str = ""
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    conditions: list[str] = Field(default_factory=list[str])
+    words: str = Field(default="", description="the words of the quote that say so")
+
+
 class Evidence(BaseModel):
-    """A verbatim quote with its source; text from outside, so data and never an instruction."""
+    """A verbatim quote with its source; text from outside, so data and never an instruction.
+
+    `start` and `end` are character offsets in the text of the document with the id `document`.
+    """
 
     model_config = _STRICT
 
@@ -57,6 +95,11 @@ class Evidence(BaseModel):
     citation: str
     start: int
     end: int
+    document: str = ""
+    page: int | None = None
+    dois: list[str] = Field(default_factory=list[str])
+    retracted: bool = False
+    leads: list[Lead] = Field(default_factory=list[Lead])
 
 
 class Judgement(BaseModel):

@@ -31,6 +31,16 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(default_factory=lambda: user_cache_path("matsmith"))
     state_dir: Path = Field(default_factory=lambda: user_data_path("matsmith"))
     runs_dir: Path = Field(default=Path("matsmith-runs"), description="where runs go when --out is not given")
+    library_dir: Path = Field(
+        default_factory=lambda: user_data_path("matsmith") / "library",
+        validation_alias=AliasChoices("library_dir", "MATSMITH_LIBRARY", "MATSMITH_LIBRARY_DIR"),
+        description="where `matsmith ingest` keeps the papers",
+    )
+    embedding_model: str = Field(
+        default="minilm",
+        min_length=1,
+        description="minilm, none, or the name of an embedding model on the server",
+    )
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: int = Field(default=0, ge=0, description="threads of the physics process; 0 means all cores")
     reasoner: str = Field(default="rules", pattern=r"^(rules|openai)$")
@@ -39,6 +49,13 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("OPENAI_API_KEY"))
     openai_base_url: str | None = Field(default=None, validation_alias=_alias("OPENAI_BASE_URL"))
     mp_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("MP_API_KEY"))
+    openalex_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("OPENALEX_API_KEY"))
+    semantic_scholar_api_key: SecretStr | None = Field(
+        default=None, validation_alias=_alias("SEMANTIC_SCHOLAR_API_KEY")
+    )
+    contact_email: str | None = Field(
+        default=None, description="told to Crossref and OpenAlex, which answer known callers sooner"
+    )
 
 
 @lru_cache(maxsize=1)

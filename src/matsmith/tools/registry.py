@@ -23,6 +23,8 @@ _MODULES = {
     "equation_of_state": "matsmith.tools.equation_of_state",
     "competing_forms": "matsmith.tools.competing_forms",
     "competing_phases": "matsmith.tools.competing_phases",
+    "materials_project": "matsmith.tools.materials_project_query",
+    "optimade": "matsmith.tools.optimade_query",
 }
 
 

@@ -19,6 +19,13 @@ if "chat_server" not in sys.modules:
     module = importlib.util.module_from_spec(spec)
     sys.modules["chat_server"] = module
     spec.loader.exec_module(module)
+if "made_corpus" not in sys.modules:
+    spec = importlib.util.spec_from_file_location("made_corpus", Path(__file__).with_name("made_corpus.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError("made_corpus.py is missing")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["made_corpus"] = module
+    spec.loader.exec_module(module)
 
 from chat_server import MODEL, ChatServer
 

@@ -81,7 +81,8 @@ def review(question: Question[AnswerT], answer: AnswerT) -> tuple[list[str], Ans
         case Critique():
             mended = _review_critique(question, mended, findings)
         case _:
-            pass
+            for complaint in question.complaints(mended):
+                findings.add(complaint)
     mended = mended.model_copy(
         update={"warnings": [f"Dropped: {complaint}" for complaint in findings.complaints]}
     )

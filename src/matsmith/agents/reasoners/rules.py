@@ -23,8 +23,10 @@ from matsmith.agents.decisions import (
     SimulationPlan,
     SimulationQuestion,
 )
+from matsmith.agents.literature_questions import ReadingQuestion, SearchesQuestion, WritingQuestion
 from matsmith.agents.objective import parse_objective
 from matsmith.agents.reasoners.interface import Usage, checked
+from matsmith.agents.reasoners.literature_rules import reading, searches, writing
 from matsmith.core.directive import Directive
 from matsmith.core.errors import ReasonerError
 from matsmith.core.properties import PROPERTIES
@@ -213,4 +215,7 @@ _RULES: dict[type[Question[Any]], Callable[[Any], Answer]] = {
     GenerationQuestion: generation,
     SimulationQuestion: simulation,
     CritiqueQuestion: critique,
+    SearchesQuestion: searches,
+    ReadingQuestion: reading,
+    WritingQuestion: writing,
 }

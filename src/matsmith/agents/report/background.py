@@ -6,8 +6,10 @@ import shlex
 
 from matsmith.agents.report.markup import Child, Markup, element, join
 from matsmith.agents.report.pieces import View, cell, definitions, table
+from matsmith.core.run import Evidence, Lead
 
 _EVIDENCE_SHOWN = 40
+_LEADS_SHOWN = 8
 
 
 def literature(view: View) -> Markup | None:
@@ -24,8 +26,12 @@ def literature(view: View) -> Markup | None:
                 one.citation,
                 " · ",
                 element("span", one.source, class_="mono"),
+                f", page {one.page}" if one.page else "",
                 f", characters {one.start} to {one.end}",
+                f" · {' · '.join(f'doi:{doi}' for doi in one.dois)}" if one.dois else "",
+                element("b", " · retracted") if one.retracted else "",
             ),
+            _leads(one),
         )
         for one in evidence[:_EVIDENCE_SHOWN]
     ]
@@ -35,6 +41,32 @@ def literature(view: View) -> Markup | None:
         element("div", element("ul", *items, class_="evidence"), class_="card"),
         id="literature",
     )
+
+
+def _leads(one: Evidence) -> Markup | None:
+    """What the quote reports of chemistries and prototypes, held against the targets; no verdict rests on it."""
+    if not one.leads:
+        return None
+    return element(
+        "ul", *(element("li", lead_text(lead)) for lead in one.leads[:_LEADS_SHOWN]), class_="plain small"
+    )
+
+
+def lead_text(lead: Lead) -> str:
+    """A lead in words.
+
+    >>> lead_text(Lead(kind="chemistry", name="MgO", stance="worth trying", property="bulk_modulus", low=160, high=160, unit="GPa"))
+    'MgO: bulk modulus 160 GPa, worth trying'
+    """
+    said = ""
+    if lead.property:
+        low, high = lead.low, lead.high
+        if low is not None and high is not None:
+            value = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+        else:
+            value = f"above {low:.4g}" if low is not None else f"below {high:.4g}" if high is not None else ""
+        said = f"{lead.property.replace('_', ' ')} {value} {lead.unit}".strip() + ", "
+    return f"{lead.name}: {said}{lead.stance.value}"
 
 
 def methods(view: View) -> Markup:

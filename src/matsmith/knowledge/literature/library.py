@@ -1,0 +1,414 @@
+"""A library: documents and their passages in one SQLite file, from which every search store is made.
+
+The file is the truth. The stores beside it (BM25, vectors) are derived and can be made again at any time; `stamp` tells them whether
+they are up to date. Writing a document is one transaction, so a crash or a full disk loses at most the one being written.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from matsmith.knowledge.literature.chunks import cut
+from matsmith.knowledge.literature.document_json import (
+    pages_from_json,
+    sections_from_json,
+    spans_to_json,
+    strings_from_json,
+    tables_from_json,
+)
+from matsmith.knowledge.literature.documents import DocumentKind, Passage, SourceDocument, document_id
+from matsmith.knowledge.literature.library_file import FILE_NAME, open_library_file, transaction, translated
+from matsmith.knowledge.literature.notes import built_in_documents
+from matsmith.knowledge.literature.same_paper import is_same_paper, merge, title_key
+from matsmith.knowledge.literature.terms import index_terms
+
+Added = Literal["new", "same", "better"]
+_ENTRY = "id, title, authors, year, doi, kind, path, retracted"
+_BODY = "text, pages, tables, sections, warnings"
+_PASSAGE = (
+    "p.row, p.document_id, p.start, p.stop, p.page, p.section, p.kind, p.citations, p.dois, p.text, "
+    "d.title, d.kind, d.path, d.retracted FROM passages p JOIN documents d ON d.id = p.document_id"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentEntry:
+    """A document as a list shows it: everything but its text."""
+
+    id: str
+    title: str
+    authors: tuple[str, ...]
+    year: int | None
+    doi: str
+    kind: DocumentKind
+    path: str
+    retracted: bool | None
+    passages: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceState:
+    """A file as it was when it was ingested, and the documents that came of it."""
+
+    bytes: int
+    modified_ns: int
+    digest: str
+    document_ids: tuple[str, ...]
+
+
+class Library:
+    """Open with `Library.open(folder)` or `Library.built_in()`; close it, or use it as a context."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path | None) -> None:
+        self.folder = folder
+        """The folder with the file and the stores; None for a library in memory."""
+        self._connection = connection
+        self._path = folder / FILE_NAME if folder else None
+
+    @classmethod
+    def open(cls, folder: Path, *, create: bool = False) -> Library:
+        """Open the library in a folder; DataError when there is none, or it cannot be used. `create` makes one."""
+        return cls(open_library_file(folder / FILE_NAME, create=create), folder)
+
+    @classmethod
+    def in_memory(cls, documents: Sequence[SourceDocument] = ()) -> Library:
+        """A library that lives as long as the process."""
+        library = cls(open_library_file(None, create=True), None)
+        for document in documents:
+            library.add(document)
+        # The same documents are the same library in every process, so that vectors of them can be kept.
+        content = "\n".join(f"{document.id} {document.title}" for document in documents)
+        library.rename(document_id(content))
+        return library
+
+    @classmethod
+    def built_in(cls) -> Library:
+        """The notes that ship with matsmith, in memory."""
+        return cls.in_memory(built_in_documents())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @property
+    def identity(self) -> str:
+        """A name that no other library has; one in memory is named after its documents."""
+        with translated(self._path):
+            return str(
+                self._connection.execute("SELECT value FROM state WHERE key = 'identity'").fetchone()[0]
+            )
+
+    def rename(self, identity: str) -> None:
+        """Give the library another identity, so that the stores made from it are made again."""
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute("UPDATE state SET value = ? WHERE key = 'identity'", (identity,))
+
+    @property
+    def stamp(self) -> str:
+        """Which library this is and how often its passages changed: a store with the same stamp is up to date."""
+        with translated(self._path):
+            state = dict(self._connection.execute("SELECT key, value FROM state").fetchall())
+        return f"{state['identity'][:12]}-{state['generation']}"
+
+    @property
+    def passage_count(self) -> int:
+        """How many passages there are."""
+        return self._number("SELECT count(*) FROM passages")
+
+    @property
+    def document_count(self) -> int:
+        """How many documents there are, built-in notes included."""
+        return self._number("SELECT count(*) FROM documents")
+
+    def documents(self) -> list[DocumentEntry]:
+        """Every document without its text, by title."""
+        counts = "(SELECT count(*) FROM passages WHERE document_id = documents.id)"
+        with translated(self._path):
+            statement = f"SELECT {_ENTRY}, {counts} FROM documents ORDER BY title, id"  # noqa: S608 - constants
+            rows = self._connection.execute(statement).fetchall()
+        return [
+            DocumentEntry(
+                id=row[0],
+                title=row[1],
+                authors=strings_from_json(row[2]),
+                year=row[3],
+                doi=row[4],
+                kind=row[5],
+                path=row[6],
+                retracted=_boolean(row[7]),
+                passages=row[8],
+            )
+            for row in rows
+        ]
+
+    def document(self, document_id: str) -> SourceDocument | None:
+        """A document with its whole text; None when it is not here."""
+        found = self._documents("id = ?", (document_id,))
+        return found[0] if found else None
+
+    def add(self, document: SourceDocument, passages: Sequence[Passage] | None = None) -> Added:
+        """Add a document with its passages (cut here when None) and say what became of it.
+
+        "new"; "same" when its paper is here already, which then gains what this copy adds to the metadata; "better" when it
+        replaces a copy with less text. DataError when the disk or the file refuses.
+        """
+        passages = cut(document) if passages is None else passages
+        terms = [" ".join(index_terms(f"{p.title} {p.section} {p.text}")) for p in passages]
+        with translated(self._path), transaction(self._connection):
+            copies = [copy for copy in self._copies(document) if is_same_paper(copy, document)]
+            for copy in copies:
+                if copy.id == document.id or len(copy.text) >= len(document.text):
+                    self._write_metadata(merge(copy, document))
+                    return "same"
+            for copy in copies:
+                document = merge(document, copy)
+                self._connection.execute("DELETE FROM documents WHERE id = ?", (copy.id,))
+            self._write_document(document)
+            self._connection.executemany(
+                "INSERT INTO passages (document_id, start, stop, page, section, kind, citations, dois, terms, text) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        p.document_id,
+                        p.start,
+                        p.end,
+                        p.page,
+                        p.section,
+                        p.kind,
+                        json.dumps(p.citations, ensure_ascii=False),
+                        json.dumps(p.dois, ensure_ascii=False),
+                        words,
+                        p.text,
+                    )
+                    for p, words in zip(passages, terms, strict=True)
+                ],
+            )
+            self._changed()
+        return "better" if copies else "new"
+
+    def remove(self, document_id: str) -> None:
+        """Take a document out; nothing happens when it is not here."""
+        with translated(self._path), transaction(self._connection):
+            if self._connection.execute("DELETE FROM documents WHERE id = ?", (document_id,)).rowcount:
+                self._changed()
+
+    def set_metadata(
+        self,
+        document_id: str,
+        *,
+        title: str | None = None,
+        authors: Sequence[str] | None = None,
+        year: int | None = None,
+        doi: str | None = None,
+        retracted: bool | None = None,
+    ) -> None:
+        """Write what a service or a person knows about a document; None leaves a field as it is."""
+        values: dict[str, Any] = {
+            "title": title,
+            "title_key": None if title is None else title_key(title),
+            "authors": None if authors is None else json.dumps(list(authors), ensure_ascii=False),
+            "year": year,
+            "doi": None if doi is None else doi.lower(),
+            "retracted": None if retracted is None else int(retracted),
+        }
+        known = {name: value for name, value in values.items() if value is not None}
+        if known:
+            assignments = ", ".join(f"{name} = ?" for name in known)
+            with translated(self._path), transaction(self._connection):
+                statement = f"UPDATE documents SET {assignments} WHERE id = ?"  # noqa: S608 - names from above
+                self._connection.execute(statement, (*known.values(), document_id))
+
+    def synchronise_notes(self) -> None:
+        """Bring the built-in notes in the library to those of this version of matsmith."""
+        current = {document.id: document for document in built_in_documents()}
+        present = {entry.id for entry in self.documents() if entry.kind == "note"}
+        for old in present - current.keys():
+            self.remove(old)
+        for added in sorted(current.keys() - present):
+            self.add(current[added])
+
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """The passages of a document in order."""
+        with translated(self._path):
+            rows = self._connection.execute(
+                f"SELECT {_PASSAGE} WHERE p.document_id = ? ORDER BY p.start",
+                (document_id,),
+            ).fetchall()
+        return [_passage(row) for row in rows]
+
+    def passages(self, rows: Sequence[int]) -> dict[int, Passage]:
+        """Passages by the row numbers that the stores use; rows that are gone are left out."""
+        marks = ", ".join("?" * len(rows))
+        with translated(self._path):
+            found = self._connection.execute(
+                f"SELECT {_PASSAGE} WHERE p.row IN ({marks})", tuple(rows)
+            ).fetchall()
+        return {row[0]: _passage(row) for row in found}
+
+    def rows_and_terms(self) -> Iterator[tuple[int, list[str]]]:
+        """Every passage's row number and search terms, in the order of the rows."""
+        with translated(self._path):
+            for row, words in self._connection.execute("SELECT row, terms FROM passages ORDER BY row"):
+                yield row, words.split(" ") if words else []
+
+    def rows_and_texts(self, *, after: int = 0, most: int = 256) -> list[tuple[int, str]]:
+        """Row numbers above `after` with the text to embed (title, section, passage), in order, at most `most`."""
+        with translated(self._path):
+            rows = self._connection.execute(
+                "SELECT p.row, d.title, p.section, p.text FROM passages p JOIN documents d ON d.id = p.document_id "
+                "WHERE p.row > ? ORDER BY p.row LIMIT ?",
+                (after, most),
+            ).fetchall()
+        return [
+            (row, ". ".join(part for part in (title, section) if part) + "\n" + text)
+            for row, title, section, text in rows
+        ]
+
+    def rows_present(self, rows: Sequence[int]) -> set[int]:
+        """Those of the row numbers that still belong to a passage."""
+        marks = ", ".join("?" * len(rows))
+        with translated(self._path):
+            statement = f"SELECT row FROM passages WHERE row IN ({marks})"  # noqa: S608 - question marks
+            found = self._connection.execute(statement, tuple(rows))
+            return {int(row) for (row,) in found}
+
+    def count_after(self, row: int) -> int:
+        """How many passages have a row number above this one."""
+        return self._number("SELECT count(*) FROM passages WHERE row > ?", row)
+
+    def verify(self, passage: Passage) -> bool:
+        """Whether the passage's text stands at its offsets in its document, character for character."""
+        document = self.document(passage.document_id)
+        return document is not None and document.holds(passage)
+
+    def source(self, path: str) -> SourceState | None:
+        """A file as it was when it was ingested; None when it never was, or its documents are no longer here."""
+        with translated(self._path):
+            row = self._connection.execute(
+                "SELECT bytes, modified_ns, digest, document_ids FROM sources WHERE path = ?", (path,)
+            ).fetchone()
+        if row is None:
+            return None
+        return SourceState(
+            bytes=row[0], modified_ns=row[1], digest=row[2], document_ids=strings_from_json(row[3])
+        )
+
+    def note_source(self, path: str, state: SourceState) -> None:
+        """Remember a file that was ingested."""
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?)",
+                (path, state.bytes, state.modified_ns, state.digest, json.dumps(state.document_ids)),
+            )
+
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """Every ingested file and the documents that came of it."""
+        with translated(self._path):
+            rows = self._connection.execute("SELECT path, document_ids FROM sources ORDER BY path").fetchall()
+        return {row[0]: strings_from_json(row[1]) for row in rows}
+
+    def _number(self, statement: str, *values: object) -> int:
+        with translated(self._path):
+            return int(self._connection.execute(statement, values).fetchone()[0])
+
+    def _changed(self) -> None:
+        self._connection.execute(
+            "UPDATE state SET value = CAST(value AS INTEGER) + 1 WHERE key = 'generation'"
+        )
+
+    def _copies(self, document: SourceDocument) -> list[SourceDocument]:
+        return self._documents(
+            "id = ? OR (doi <> '' AND doi = ?) OR (title_key <> '' AND title_key = ?)",
+            (document.id, document.doi, title_key(document.title)),
+        )
+
+    def _documents(self, condition: str, values: tuple[object, ...]) -> list[SourceDocument]:
+        with translated(self._path):
+            statement = f"SELECT {_ENTRY}, {_BODY} FROM documents WHERE {condition}"  # noqa: S608 - constants
+            rows = self._connection.execute(statement, values).fetchall()
+        return [
+            SourceDocument(
+                id=row[0],
+                title=row[1],
+                authors=strings_from_json(row[2]),
+                year=row[3],
+                doi=row[4],
+                kind=row[5],
+                path=row[6],
+                retracted=_boolean(row[7]),
+                text=row[8],
+                pages=pages_from_json(row[9]),
+                tables=tables_from_json(row[10]),
+                sections=sections_from_json(row[11]),
+                warnings=strings_from_json(row[12]),
+            )
+            for row in rows
+        ]
+
+    def _write_document(self, document: SourceDocument) -> None:
+        self._connection.execute(
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                document.id,
+                document.title,
+                json.dumps(document.authors, ensure_ascii=False),
+                document.year,
+                document.doi,
+                document.kind,
+                document.path,
+                None if document.retracted is None else int(document.retracted),
+                title_key(document.title) if document.kind != "note" else "",
+                document.text,
+                spans_to_json(document.pages),
+                spans_to_json(document.tables),
+                spans_to_json(document.sections),
+                json.dumps(document.warnings, ensure_ascii=False),
+                datetime.now(UTC).isoformat(timespec="seconds"),
+            ),
+        )
+
+    def _write_metadata(self, document: SourceDocument) -> None:
+        self._connection.execute(
+            "UPDATE documents SET authors = ?, year = ?, doi = ?, retracted = ? WHERE id = ?",
+            (
+                json.dumps(document.authors, ensure_ascii=False),
+                document.year,
+                document.doi,
+                None if document.retracted is None else int(document.retracted),
+                document.id,
+            ),
+        )
+
+
+def _boolean(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _passage(row: tuple[Any, ...]) -> Passage:
+    path = str(row[12]).replace("\\", "/").rsplit("/", 1)[-1]
+    return Passage(
+        document_id=row[1],
+        start=row[2],
+        end=row[3],
+        page=row[4],
+        section=row[5],
+        kind=row[6],
+        citations=strings_from_json(row[7]),
+        dois=strings_from_json(row[8]),
+        text=row[9],
+        title=row[10],
+        name=path.removesuffix(".md") if row[11] == "note" else path,
+        retracted=bool(row[13]),
+    )

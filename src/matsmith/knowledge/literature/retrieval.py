@@ -70,8 +70,12 @@ class Retriever:
                 raise DataError(self.dense_note)
             if dense is not None:
                 rankings.append(dense)
-        ranked = rankings[0] if len(rankings) == 1 else fuse(
-            [[row for row, _ in each] for each in rankings], weights=(WEIGHT_OF_WORDS, WEIGHT_OF_MEANING)
+        ranked = (
+            rankings[0]
+            if len(rankings) == 1
+            else fuse(
+                [[row for row, _ in each] for each in rankings], weights=(WEIGHT_OF_WORDS, WEIGHT_OF_MEANING)
+            )
         )
         found = self._library.passages([row for row, _ in ranked])
         return [replace(found[row], score=score) for row, score in ranked if row in found][:limit]

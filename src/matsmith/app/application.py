@@ -9,6 +9,7 @@ import typer
 from matsmith import __version__
 from matsmith.app.commands_data import get, list_tables
 from matsmith.app.commands_design import design, plan, resume
+from matsmith.app.commands_relax import relax
 from matsmith.app.commands_runs import runs, show, verify
 from matsmith.app.commands_tools import tool, tools
 from matsmith.app.doctor import doctor
@@ -50,6 +51,7 @@ def make_app() -> typer.Typer:
     app.command(short_help="List the runs, newest first.")(runs)
     app.command(short_help="Show a run, or one of its candidates.")(show)
     app.command(short_help="Check that nothing in a run was changed.")(verify)
+    app.command(short_help="Relax the crystals of many files at once.")(relax)
     app.command(short_help="Run one tool.", context_settings={"help_option_names": []})(tool)
     app.command(short_help="List the tools, their cost and what they lack.")(tools)
     data = typer.Typer(

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default_factory=lambda: user_data_path("matsmith"))
     runs_dir: Path = Field(default=Path("matsmith-runs"), description="where runs go when --out is not given")
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    potential: str = Field(
+        default="chgnet",
+        min_length=1,
+        description="interatomic potential, as NAME or NAME:MODEL; `matsmith doctor` lists those installed",
+    )
     threads: int = Field(default=0, ge=0, description="threads of the physics process; 0 means all cores")
     reasoner: str = Field(default="rules", pattern=r"^(rules|openai)$")
     model: str | None = Field(default=None, description="name of the language model on the server")

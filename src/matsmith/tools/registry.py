@@ -18,9 +18,11 @@ _MODULES = {
     "screen": "matsmith.tools.screen",
     "relax": "matsmith.tools.relax",
     "density": "matsmith.tools.density",
+    "magnetisation": "matsmith.tools.magnetisation",
     "symmetry": "matsmith.tools.symmetry",
     "stability": "matsmith.tools.stability",
     "equation_of_state": "matsmith.tools.equation_of_state",
+    "polymorphs": "matsmith.tools.polymorphs",
     "competing_phases": "matsmith.tools.competing_phases",
 }
 

@@ -5,7 +5,7 @@
 Truth is the energy above the whole Materials Project hull (`mp_energy_above_hull`, one row a formula, its lowest phase).
 Each formula is judged by its DFT formation energy (`mp_formation_energy`, lowest row) against the tier's hull without any
 phase of that formula. What is measured is therefore what the tier's missing and displaced phases do; the error of a
-potential's energy comes on top and has its own sigma. The phases that ship are put on the table's basis by the fitted
+potential's energy comes on top and has its own sigma. The phases that ship stand on the table's basis by the fitted
 offsets, and judge formulas of which every pair of elements was searched; ternaries computed on demand are not among them,
 so that the rate for three and more elements is that of a first look. The tiers `dft_table` and `shipped` are measured; the Materials Project live is the truth itself.
 
@@ -18,7 +18,6 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -29,13 +28,12 @@ from numpy.typing import NDArray
 
 from matsmith.core.errors import DataError
 from matsmith.core.settings import load_settings
-from matsmith.knowledge.formulas import key_amounts, key_elements, reduced_key
+from matsmith.knowledge.formulas import key_amounts, key_elements
 from matsmith.knowledge.hull import ConvexHull
 from matsmith.knowledge.matbench_files import DOWNLOADS
 from matsmith.knowledge.references import (
     ON_HULL_EV_PER_ATOM,
     SHIPPED_ELEMENTS,
-    ReferenceSet,
     known_tables,
     references_for,
 )
@@ -71,23 +69,6 @@ def _shipped_cover() -> frozenset[frozenset[str]]:
     return frozenset(pair for pair in searched_systems() if pair <= SHIPPED_ELEMENTS)
 
 
-def on_table_basis(found: ReferenceSet) -> ReferenceSet:
-    """Return the shipped phases with formation energies on the basis of the DFT table, by the fitted offsets."""
-    from matsmith.knowledge import offsets, phases
-
-    lowest: dict[str, float] = {}
-    for phase in phases.shipped_phases(found.elements):
-        key = reduced_key(phase.formula)
-        energy, _ = offsets.formation_energy(key_amounts(key), phase.energy_ev_per_atom, basis="table")
-        lowest[key] = min(energy, lowest.get(key, energy))
-    kept = [
-        replace(phase, formation_energy_ev_per_atom=lowest[phase.formula])
-        for phase in found.phases
-        if len(key_elements(phase.formula)) > 1
-    ]
-    return replace(found, phases=tuple(kept))
-
-
 def judge(formulas: Iterable[str], *, tier: Tier, energies: dict[str, float]) -> dict[str, float]:
     """Return each formula's energy above the tier's hull without its own phases, in eV/atom."""
     settings = load_settings()
@@ -97,8 +78,6 @@ def judge(formulas: Iterable[str], *, tier: Tier, energies: dict[str, float]) ->
     above: dict[str, float] = {}
     for elements, members in systems.items():
         found = references_for(elements, data_dir=settings.data_dir, cache_dir=settings.cache_dir, only=tier)
-        if tier == "shipped":
-            found = on_table_basis(found)
         numbers = {phase.formula: number for number, phase in enumerate(found.phases)}
         hull = found.hull
         for formula in members:

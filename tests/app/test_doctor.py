@@ -100,3 +100,19 @@ def test_the_nearest_folder_is_the_one_that_would_hold_a_new_one(tmp_path: Path)
     assert nearest_folder(tmp_path / "a" / "b") == tmp_path
     assert write_problem(tmp_path) is None
     assert write_problem(tmp_path / "missing") is not None
+
+
+def test_the_chosen_potential_and_those_installed_are_shown(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert home.is_dir()
+    assert main(["doctor"]) == 0
+    assert "installed: chgnet" in capsys.readouterr().out
+    for choice, status, says in (
+        ("emt", 0, "stability needs energies of chgnet"),
+        ("mase", 1, "Did you mean mace"),
+    ):
+        monkeypatch.setenv("MATSMITH_POTENTIAL", choice)
+        load_settings.cache_clear()
+        assert main(["doctor"]) == status
+        assert says in capsys.readouterr().out

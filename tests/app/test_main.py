@@ -12,7 +12,7 @@ from matsmith.app.application import make_app
 from matsmith.app.main import main
 
 HEAVY = ("rich", "pydantic_settings", "pymatgen", "torch", "langgraph", "numpy", "openai")
-COMMANDS = ("design", "plan", "resume", "runs", "show", "verify", "tool", "tools", "data", "doctor")
+COMMANDS = ("design", "plan", "resume", "runs", "show", "verify", "relax", "tool", "tools", "data", "doctor")
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

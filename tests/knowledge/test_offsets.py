@@ -43,30 +43,46 @@ def test_hubbard_terms_only_beside_oxygen_and_fluorine() -> None:
         ("CaO", {"Ca": 1, "O": 1}, -3.31),
     ],
 )
-def test_known_oxides_on_both_bases(formula: str, amounts: dict[str, float], dft: float) -> None:
+def test_known_oxides(formula: str, amounts: dict[str, float], dft: float) -> None:
     energy = min(p.energy_ev_per_atom for p in phases.shipped_phases(amounts) if p.formula == formula)
-    for basis in ("table", "shipped"):
-        value, sigma = offsets.formation_energy(amounts, energy, basis=basis)
-        assert value == pytest.approx(dft, abs=0.15)
-        assert 0.005 < sigma < 0.3
+    value, sigma = offsets.formation_energy(amounts, energy)
+    assert value == pytest.approx(dft, abs=0.1)
+    assert 0.005 < sigma < 0.1
 
 
-def test_elements_are_zero_on_the_shipped_basis() -> None:
+def test_the_potential_s_own_elements_are_zero() -> None:
     for symbol, energy in phases.element_energies().items():
-        assert offsets.formation_energy({symbol: 3}, energy, basis="shipped")[0] == pytest.approx(
-            0.0, abs=1e-9
-        )
+        assert offsets.formation_energy({symbol: 3}, energy)[0] == pytest.approx(0.0, abs=1e-9)
+        assert offsets.formation_energy({symbol: 1}, energy + 0.1)[0] == pytest.approx(0.1, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "project_ev_per_atom"),
+    # The Materials Project's energies of bcc W, diamond Ge, bcc Fe (mp-91, mp-32, mp-13), eV/atom.
+    [("W", -12.958), ("Ge", -4.623), ("Fe", -8.470)],
+)
+def test_what_the_potential_is_off_by_for_an_element_does_not_reach_its_compounds(
+    symbol: str, project_ev_per_atom: float
+) -> None:
+    own, fitted = phases.element_energies()[symbol], offsets.shipped_offsets().mu_ev[symbol]
+    assert own - project_ev_per_atom > 0.1
+    assert fitted - project_ev_per_atom < 0.5 * (own - project_ev_per_atom) + 0.01
+
+
+def test_only_uncorrected_compounds_mean_the_same_in_every_release() -> None:
+    assert offsets.is_uncorrected({"Ti": 1, "C": 1})
+    assert not offsets.is_uncorrected({"Li": 3, "P": 1, "S": 4})
 
 
 def test_it_depends_on_the_composition_and_not_on_its_size() -> None:
-    one = offsets.formation_energy({"Li": 2, "O": 1}, -4.8, basis="table")
-    assert offsets.formation_energy({"Li": 4, "O": 2}, -4.8, basis="table") == pytest.approx(one)
+    one = offsets.formation_energy({"Li": 2, "O": 1}, -4.8)
+    assert offsets.formation_energy({"Li": 4, "O": 2}, -4.8) == pytest.approx(one)
 
 
 def test_an_element_without_a_reference_is_refused() -> None:
-    for basis in ("table", "shipped"):
+    for alone_or_not in ({"Fr": 1}, {"Fr": 1, "Cl": 1}):
         with pytest.raises(DataError, match="Fr"):
-            offsets.formation_energy({"Fr": 1, "Cl": 1}, -3.0, basis=basis)
+            offsets.formation_energy(alone_or_not, -3.0)
 
 
 def test_the_fit_belongs_to_the_shipped_phases() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from matsmith.knowledge import offsets
 from matsmith.knowledge.references import GAP_SOURCE, ReferenceSet, references_for
-from matsmith.knowledge.table_gaps import charges_balance, gap_phases
+from matsmith.knowledge.table_gaps import charges_balance, gap_phases, known_compounds
 
 # Formation energies near the Materials Project's, in eV/atom; magnesia has no row, as in a table with gaps.
 TABLE = "formula,formation_energy_eV_per_atom\nHfO2,-3.95\nMgO2,-2.13\nMg,0.0\nO2,0.0\nHf,0.0\n"
@@ -47,6 +48,18 @@ def test_stand_ins_are_binaries_near_what_was_measured() -> None:
         assert phase.formation_energy_ev_per_atom == pytest.approx(measured_ev_per_atom, abs=0.1)
         assert 0.02 < phase.sigma_ev_per_atom < 0.2
     assert "CuF3" not in phases
+
+
+def test_a_formula_known_by_its_charges_only_is_less_sure() -> None:
+    sigma = offsets.shipped_offsets().sigma_ev_per_atom["oxide"]
+    phases = {phase.formula: phase for phase in gap_phases() if "O" in phase.elements}
+    known = known_compounds()
+    assert {p.sigma_ev_per_atom / sigma for key, p in phases.items() if key in known} == {1.0}
+    charged = [
+        p.sigma_ev_per_atom / sigma for key, p in phases.items() if key not in known and "F" not in key
+    ]
+    assert charged
+    assert min(charged) > 1.1
 
 
 def test_a_missing_row_is_filled_and_marked(gappy: ReferenceSet) -> None:

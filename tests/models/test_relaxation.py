@@ -88,6 +88,7 @@ def bad_ones() -> dict[str, Structure]:
         "isolated_atoms": Structure(Lattice.cubic(12.0), ["Ar"], [[0, 0, 0]]),
         "not_covered": Structure(Lattice.cubic(3.36), ["Po"], [[0, 0, 0]]),
         "collapsed": Structure(Lattice.cubic(0.9), ["H"], [[0, 0, 0]]),
+        "vacuum": Structure(Lattice.cubic(15), ["O", "H", "H"], [[0, 0, 0], [0.06, 0, 0], [0, 0.06, 0]]),
         "malformed": Structure(Lattice.cubic(3.6), [{"Cu": 0.5, "Au": 0.5}], [[0, 0, 0]]),
     }
 

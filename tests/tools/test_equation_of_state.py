@@ -17,7 +17,7 @@ from matsmith.core.settings import Settings
 from matsmith.knowledge.calibration import calibration
 from matsmith.models.potentials.interface import CrystalArrays, Evaluation, FloatArray
 from matsmith.models.relaxation import EV_PER_ANGSTROM3_IN_GPA
-from matsmith.tools.base import Deps
+from matsmith.tools.base import Deps, next_better
 from matsmith.tools.equation_of_state import (
     VOLUME_FACTORS,
     EquationOfStateArgs,
@@ -90,13 +90,20 @@ class BreathingSolid:
     name, version, weights_hash, elements = "breathing solid", "1", "0" * 64, frozenset({"Mg", "O"})
     batch_cost = 1000
 
-    def __init__(self, *, volume0: float, modulus_gpa: float, kink_ev: float = 0.0) -> None:
+    def __init__(
+        self, *, volume0: float, modulus_gpa: float, kink_ev: float = 0.0, derivative: float = 4.0
+    ) -> None:
         self.volume0, self.modulus_gpa, self.kink_ev = volume0, modulus_gpa, kink_ev
+        self.derivative = derivative
 
     def energy_ev(self, crystal: CrystalArrays) -> float:
         volume = np.array([crystal.volume_angstrom3 / crystal.n_atoms])
         made = birch_murnaghan(
-            volume, energy_ev=-5.0, volume0=self.volume0, modulus_gpa=self.modulus_gpa, derivative=4.0
+            volume,
+            energy_ev=-5.0,
+            volume0=self.volume0,
+            modulus_gpa=self.modulus_gpa,
+            derivative=self.derivative,
         )
         kink = self.kink_ev if abs(volume[0] / self.volume0 - 1.06) < 0.005 else 0.0
         return float(made[0] + kink) * crystal.n_atoms
@@ -146,11 +153,28 @@ def test_the_tool_returns_the_modulus_of_an_exact_solid(measure: Callable[..., O
     known = calibration("bulk_modulus")
     quantity = outcome.quantities["bulk_modulus"]
     assert outcome.facts["uncorrected_bulk_modulus_gpa"] == pytest.approx(100.0, abs=0.01)
-    assert quantity.value == pytest.approx(100.0 * known.factor, rel=1e-5)
+    factor = known.correction({"Mg": 1, "O": 1}, computed=100.0)
+    assert quantity.value == pytest.approx(100.0 * factor, rel=1e-5)
+    assert outcome.facts["inside_tested_domain"] is True
     # No scatter between windows: what is left is the calibration's own error.
     assert quantity.sigma == pytest.approx(known.relative_sigma * quantity.value, rel=1e-4)
     assert quantity.truth is Truth.EXPERIMENT_300K
     assert outcome.facts["pressure_derivative"] == pytest.approx(4.0, abs=0.01)
+
+
+@pytest.mark.parametrize("derivative", [-2.0, 14.0])
+def test_a_pressure_derivative_of_no_solid_widens_the_error(
+    measure: Callable[..., Outcome], derivative: float
+) -> None:
+    outcome = measure(modulus_gpa=100.0, derivative=derivative)
+    known, quantity = calibration("bulk_modulus"), outcome.quantities["bulk_modulus"]
+    assert outcome.facts["pressure_derivative"] == pytest.approx(derivative, abs=0.05)
+    assert outcome.facts["inside_tested_domain"] is False
+    assert known.outside_sigma is not None
+    assert quantity.sigma is not None
+    assert quantity.sigma >= known.outside_sigma * quantity.value > 2 * known.relative_sigma * quantity.value
+    better = next_better("bulk_modulus", after="equation_of_state")
+    assert any("dK/dP" in warning and better in warning for warning in outcome.warnings)
 
 
 def test_a_modulus_beyond_any_solid_is_refused(measure: Callable[..., Outcome]) -> None:

@@ -333,3 +333,45 @@ def test_a_worker_past_its_deadline_is_ended(
         late.run("screen", {"structure": offer(late, rocksalt("Mg"))}, deadline=time.monotonic() + 0.3)
     assert time.monotonic() - started < 20
     assert _records(late) == []
+
+
+def test_a_call_whose_ground_moves_under_it_is_made_again_at_once(
+    runner: ToolRunner, counted: Counted, rocksalt: Rocksalt, offer: Offer
+) -> None:
+    calls = {"structure": offer(runner, rocksalt("Mg"))}, {"structure": offer(runner, rocksalt("Ca"))}
+
+    @tool(name="counted", title="Counted", cost_s=0.001, identity=lambda settings: counted.identity)
+    def run(args: CountedArgs, *, deps: Deps) -> Outcome:
+        counted.calls += 1
+        if counted.identity == "server":
+            counted.identity = "no server"
+            return Outcome.failed("silent", "The server is silent.", retryable=True)
+        return Outcome(facts={"from": counted.identity})
+
+    counted.tool, counted.identity = run, "server"
+    found = dict(runner.run_many("counted", calls))
+    assert [found[index].outcome.facts for index in (0, 1)] == [{"from": "no server"}] * 2
+    assert {record.identity for record in found.values()} == {"no server"}
+    # The failed attempt stands in the ledger, and what was found by the worse way is not filed as the better one's.
+    assert [record.status for record in _records(runner)] == [
+        Status.RETRYABLE,
+        Status.SUCCESS,
+        Status.SUCCESS,
+    ]
+    counted.identity = "server again"
+    assert runner.run("counted", calls[0]).outcome.facts == {"from": "server again"}
+
+
+def test_ground_that_never_rests_does_not_loop(
+    runner: ToolRunner, counted: Counted, rocksalt: Rocksalt, offer: Offer
+) -> None:
+    @tool(name="counted", title="Counted", cost_s=0.001, identity=lambda settings: counted.identity)
+    def run(args: CountedArgs, *, deps: Deps) -> Outcome:
+        counted.calls += 1
+        counted.identity = f"moved {counted.calls}"
+        return Outcome.failed("silent", "The server is silent.", retryable=True)
+
+    counted.tool = run
+    record = runner.run("counted", {"structure": offer(runner, rocksalt("Mg"))})
+    assert record.status is Status.RETRYABLE
+    assert counted.calls == 2

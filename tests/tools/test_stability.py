@@ -11,16 +11,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from scipy.stats import truncnorm
 
 from matsmith.core.crystal import Crystal
 from matsmith.core.quantity import Quantity
 from matsmith.core.record import Outcome, Record, Status
 from matsmith.core.settings import Settings
+from matsmith.knowledge import materials_project
+from matsmith.knowledge.guesses import measured_guesses
+from matsmith.knowledge.materials_project import MaterialsProjectError
+from matsmith.knowledge.phases import element_energies
 from matsmith.tools.base import Deps
+from matsmith.tools.error_distributions import bounded_below, rectified
 from matsmith.tools.registry import get_tool
 from matsmith.tools.runner import ToolRunner
-from matsmith.tools.stability import StabilityArgs, bounded_below, rectified
+from matsmith.tools.stability import StabilityArgs
 
 # Formation energies near the true ones, in eV/atom (MgO: -601.6 kJ/mol measured, -3.12 eV/atom).
 TABLE = "formula,formation_energy_eV_per_atom\nMgO,-3.07\nMgO2,-2.1\nMg,0.0\nO2,0.0\n"
@@ -152,7 +158,7 @@ def test_the_identity_follows_the_references(plain: Settings, table: Callable[[s
     without = tool.identity(plain)
     first = tool.identity(table(TABLE))
     second = tool.identity(table(TABLE.replace("-3.07", "-3.08")))
-    keyed = tool.identity(plain.model_copy(update={"mp_api_key": "secret"}))
+    keyed = tool.identity(plain.model_copy(update={"mp_api_key": SecretStr("secret")}))
     assert len({without, first, second, keyed}) == 4
     assert "secret" not in keyed
 
@@ -198,3 +204,78 @@ def test_a_higher_form_of_a_stand_in_lies_above_it(
     assert above.value == pytest.approx(0.3, abs=0.01)
     assert above.sigma == pytest.approx(0.025)
     assert outcome.facts["competitors_from_potential"] == ["MgO"]
+
+
+def test_a_new_guess_is_corrected_and_a_recognised_crystal_is_not(
+    rocksalt: Callable[..., Crystal], table: Callable[[str], Settings]
+) -> None:
+    # No reference holds this formula.
+    crystal = rocksalt("Hf", anion="Te", edge=5.9)
+    record = relaxed(crystal, energy=-8.0)
+    settings = table(TABLE + "Hf,0.0\nTe,0.0\nHfTe2,-0.9\n")
+    deps = Deps(settings=settings, inputs={record.id: record})
+    stability = get_tool("stability")
+    guess = stability.run(StabilityArgs(relaxed=record.id), deps=deps)
+    known = stability.run(StabilityArgs(relaxed=record.id, structure_known=True), deps=deps)
+    assert guess.facts["formula_in_references"] is False
+    measured = measured_guesses()
+    for name in ("energy_above_hull", "formation_energy"):
+        shift = guess.quantities[name].value - known.quantities[name].value
+        assert shift == pytest.approx(measured.shift_ev_per_atom)
+        assert guess.quantities[name].sigma == pytest.approx(
+            (known.quantities[name].sigma ** 2 + measured.sigma_ev_per_atom**2) ** 0.5
+        )
+    assert "too low" in str(guess.facts["correction"])
+    assert "correction" not in known.facts
+    assert (
+        guess.facts["formation_energy_from_potential_ev_per_atom"]
+        == known.facts["formation_energy_from_potential_ev_per_atom"]
+    )
+
+
+def test_a_form_of_an_element_is_held_against_the_lowest_one(
+    table: Callable[[str], Settings],
+) -> None:
+    # The potential's tungsten lies 0.2 eV/atom above the Materials Project's.
+    half = 3.165 / 2
+    crystal = Crystal(
+        lattice=((-half, half, half), (half, -half, half), (half, half, -half)),
+        species=("W",),
+        positions=((0.0, 0.0, 0.0),),
+    )
+    outcome = judged(relaxed(crystal, energy=element_energies()["W"]), table(TABLE + "W,0.0\n"))
+    assert outcome.facts["word"] == "stable"
+    assert outcome.quantities["energy_above_hull"].value < 0.02
+
+
+def test_a_silent_project_is_said_and_asked_again(
+    runner: ToolRunner, periclase: Record, table: Callable[[str], Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the network is replaced: entries of a small system, or none, come from it."""
+    clock, answers, asked = [0.0], [False], [0]
+
+    def ask(elements: tuple[str, ...], **_: object) -> dict[str, float]:
+        asked[0] += 1
+        if not answers[0]:
+            raise MaterialsProjectError("The Materials Project cannot be reached.", retryable=True)
+        return {"Mg": -1.6, "O": -4.947, "MgO": -6.35}
+
+    monkeypatch.setattr(materials_project, "_ask_in_time", ask)
+    monkeypatch.setattr(materials_project, "_failures", dict[Any, Any]())
+    monkeypatch.setattr(materials_project.time, "monotonic", lambda: clock[0])
+    runner.settings = table(TABLE).model_copy(update={"mp_api_key": SecretStr("0" * 32)})
+    runner.ledger.write_record(periclase)
+    first = runner.run("stability", {"relaxed": periclase.id})
+    assert first.status is Status.SUCCESS
+    assert first.outcome.facts["tier"] == "dft_table"
+    assert "Judged again when it answers" in str(first.outcome.facts["waits_for"])
+    # While it is quiet nobody waits, and nothing is computed twice.
+    assert runner.run("stability", {"relaxed": periclase.id}) == first
+    assert asked == [1]
+    clock[0], answers[0] = materials_project.QUIET_S + 1.0, True
+    later = runner.run("stability", {"relaxed": periclase.id})
+    assert later.id != first.id
+    assert later.outcome.facts["tier"] == "materials_project"
+    assert "waits_for" not in later.outcome.facts
+    # The earlier record stands as it was.
+    assert runner.ledger.record(first.id) == first

@@ -72,6 +72,15 @@ def tool(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="for tools that draw at random")] = 0,
+    potential: Annotated[
+        str | None,
+        typer.Option(
+            "--potential",
+            metavar="NAME[:MODEL]",
+            help="another potential than that of the settings",
+            show_default=False,
+        ),
+    ] = None,
     cif: Annotated[
         Path | None,
         typer.Option(
@@ -97,11 +106,14 @@ def tool(
             typer.echo(ctx.get_help())
             return 0
         raise UsageError("Give the name of a tool.", hint="`matsmith tools` lists them.")
+    from matsmith.app.commands_relax import with_potential
     from matsmith.app.console import make_console
     from matsmith.core.settings import load_settings
     from matsmith.tools.registry import get_tool
 
     settings = load_settings()
+    if potential is not None:
+        settings = with_potential(settings, potential)
     try:
         declared = get_tool(name)
     except ToolError as error:

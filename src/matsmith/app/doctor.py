@@ -76,6 +76,7 @@ def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
     return [
         *findings,
         *_potential(),
+        *_potentials(settings),
         *_keys(settings),
         *_variables(settings, environment),
         *_tables(settings),
@@ -161,6 +162,46 @@ def _memory_bytes() -> int | None:
         return None
 
 
+def _potentials(settings: Settings) -> Iterator[Finding]:
+    """The potential in use, and the others that are installed."""
+    from matsmith.models.potentials.registry import DEFAULT, entry_of, installed, potential_names
+
+    try:
+        chosen = entry_of(settings.potential)
+    except MatsmithError as error:
+        yield Finding(
+            section="Models",
+            name="potential",
+            state=State.BAD,
+            detail=f"MATSMITH_POTENTIAL: {error.message}",
+            mend=error.hint,
+        )
+        return
+    if chosen.missing is not None:
+        yield Finding(
+            section="Models", name=chosen.name, state=State.BAD, detail=chosen.missing, mend=chosen.install
+        )
+    elif chosen.name != DEFAULT:
+        detail = f"chosen: model {chosen.model}, {chosen.package} {chosen.version}"
+        fetched = "; its weights are downloaded on first use" if chosen.fetches else ""
+        yield Finding(section="Models", name=chosen.name, state=State.GOOD, detail=f"{detail}{fetched}")
+        yield Finding(
+            section="Models",
+            name="comparison",
+            state=State.WARNING,
+            detail=f"stability needs energies of {DEFAULT}: with {chosen.name} it is refused",
+            mend="Leave MATSMITH_POTENTIAL unset for design runs.",
+        )
+    here = [entry.name for entry in installed()]
+    absent = [name for name in potential_names() if name not in here]
+    yield Finding(
+        section="Models",
+        name="potentials",
+        state=State.GOOD,
+        detail=f"installed: {', '.join(here)}" + (f"; not installed: {', '.join(absent)}" if absent else ""),
+    )
+
+
 def _potential() -> Iterator[Finding]:
     try:
         from matsmith.tools.potential import NAME, weights_hash
@@ -192,7 +233,17 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 def _variables(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
     section = "Settings"
-    for name in ("reasoner", "model", "device", "threads", "data_dir", "cache_dir", "state_dir", "runs_dir"):
+    for name in (
+        "reasoner",
+        "model",
+        "potential",
+        "device",
+        "threads",
+        "data_dir",
+        "cache_dir",
+        "state_dir",
+        "runs_dir",
+    ):
         value = getattr(settings, name)
         shown = (
             "all cores"

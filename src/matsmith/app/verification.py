@@ -137,7 +137,7 @@ def _compare_text(report: RunReport, folder: Path, *, problems: list[str]) -> in
 
 def _compare_crystals_by_record(report: RunReport, folder: Path, *, problems: list[str]) -> int:
     """Compare the crystal in each CIF file with the one in the ledger, whatever the comments around it say."""
-    from matsmith.tools.runner import read_structure
+    from matsmith.tools.structure_files import read_structure
 
     by_start = {candidate.id[:8]: candidate for candidate in report.candidates}
     compared = 0

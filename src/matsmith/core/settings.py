@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         description="minilm, none, or the name of an embedding model on the server",
     )
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    potential: str = Field(
+        default="chgnet",
+        min_length=1,
+        description="interatomic potential, as NAME or NAME:MODEL; `matsmith doctor` lists those installed",
+    )
     threads: int = Field(default=0, ge=0, description="threads of the physics process; 0 means all cores")
     reasoner: str = Field(default="rules", pattern=r"^(rules|openai)$")
     model: str | None = Field(default=None, description="name of the language model on the server")

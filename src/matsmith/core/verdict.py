@@ -62,7 +62,7 @@ def judge(
     """Judge one target from what was measured, in any order.
 
     Of the conclusive measurements the one with the smallest sigma decides; without any, the best of the others may refute
-    and never confirms. One that differs from it by more than `DISAGREEMENT_SIGMAS` combined sigmas makes it unknown, whether
+    and never confirms. An upper bound speaks for what lies between zero and it. One that differs from it by more than `DISAGREEMENT_SIGMAS` combined sigmas makes it unknown, whether
     both are held against computation or one against experiment: what is wanted is the property.
     """
     if not measurements:
@@ -73,20 +73,36 @@ def judge(
             answer=Answer.UNKNOWN,
             reason="not measured",
         )
-    best = min(measurements, key=lambda one: (not one.conclusive, one.quantity.sigma, one.record))
+    best = min(
+        measurements,
+        key=lambda one: (
+            one.quantity.truth is Truth.UPPER_BOUND,
+            not one.conclusive,
+            one.quantity.sigma,
+            one.record,
+        ),
+    )
     interval = target.interval
     probability = best.quantity.probability(low=interval.low, high=interval.high)
     answer, reason = Answer.UNKNOWN, ""
+    bounded = best.quantity.truth is Truth.UPPER_BOUND
+    if bounded:
+        # Between zero and the bound: met when all of that lies inside, not met when none of it does.
+        reached = best.quantity.probability(low=interval.low)
+        probability = (
+            best.quantity.probability(high=interval.high) if interval.low <= 0 else min(reached, 0.5)
+        )
     if probability >= spec.probability_met:
         answer = Answer.MET
-    elif probability <= spec.probability_not_met:
+    elif probability <= spec.probability_not_met and not (bounded and interval.low <= 0 <= interval.high):
         answer = Answer.NOT_MET
     else:
-        reason = "the uncertainty spans the threshold"
+        reason = "only an upper bound is known" if bounded else "the uncertainty spans the threshold"
     for other in measurements:
         gap = abs(other.quantity.value - best.quantity.value)
         combined = math.hypot(other.quantity.sigma, best.quantity.sigma)
-        comparable = Truth.EXACT not in (other.quantity.truth, best.quantity.truth)
+        truths = {other.quantity.truth, best.quantity.truth}
+        comparable = truths.isdisjoint((Truth.EXACT, Truth.UPPER_BOUND))
         if comparable and gap > DISAGREEMENT_SIGMAS * combined:
             answer = Answer.UNKNOWN
             reason = f"two methods disagree: {best.tool} {best.quantity}, {other.tool} {other.quantity}"

@@ -90,6 +90,12 @@ def project_entries(
     return found
 
 
+def recent_failure(api_key: str | None, *, endpoint: str | None = None) -> MaterialsProjectError | None:
+    """Return why the server is left alone at present, or None when it would be asked."""
+    moment, last = _failures.get((endpoint, api_key or ""), (0.0, None))
+    return last if last is not None and time.monotonic() - moment < QUIET_S else None
+
+
 def _ask_unless_quiet(
     elements: tuple[str, ...], *, api_key: str | None, endpoint: str | None, timeout_s: float
 ) -> dict[str, float]:
@@ -98,8 +104,8 @@ def _ask_unless_quiet(
             "There is no key for the Materials Project.",
             hint="Set MP_API_KEY to use its phases as references.",
         )
-    moment, last = _failures.get((endpoint, api_key), (0.0, None))
-    if last is not None and time.monotonic() - moment < QUIET_S:
+    last = recent_failure(api_key, endpoint=endpoint)
+    if last is not None:
         raise MaterialsProjectError(last.message, hint=last.hint, retryable=last.retryable)
     try:
         return _ask_in_time(elements, api_key=api_key, endpoint=endpoint, timeout_s=timeout_s)

@@ -1,9 +1,11 @@
 """Formation energies from a potential's energies: fitted elemental references, and the error that is left.
 
-E_f = e - Σ x_i μ_i, with e the potential's energy per atom. On the basis "table" the μ_i are fitted so that E_f agrees with the table of
-DFT formation energies; some elements have a second μ where the table's method treats them otherwise (d metals with a Hubbard U in oxides
-and fluorides). On the basis "shipped" the μ_i are the potential's own energies of the relaxed elements. The fit is made by
-`benchmarks/reference_phases.py`; its parameters are ours, from the dataset that `offsets.json` cites.
+E_f = e - Σ x_i μ_i, with e the potential's energy per atom. The μ_i are fitted so that E_f of compounds agrees with the table of DFT
+formation energies; some elements have a second μ where the table's method treats them otherwise (d metals with a Hubbard U in
+oxides and fluorides). A form of a pure element is held against the potential's own lowest form of it: the potential is off by
+up to 0.2 eV/atom for elements, and not by the same for their compounds. The phases that ship are put on the same basis, which
+halves their error against the potential's own elements. The fit is made by `benchmarks/reference_phases.py`; its parameters
+are ours, from the dataset that `offsets.json` cites.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from typing import Any, Literal
 
 from matsmith.core.errors import DataError
 
-Basis = Literal["table", "shipped"]
 CompoundClass = Literal[
     "oxide",
     "nitride",
@@ -44,6 +45,8 @@ CLASSES: tuple[CompoundClass, ...] = (
 # Metals that the Materials Project computes with a Hubbard U when oxygen or fluorine is there (Jain et al., APL Mater. 1, 011002, 2013).
 HUBBARD_METALS = frozenset({"V", "Cr", "Mn", "Fe", "Co", "Ni", "Mo", "W"})
 HUBBARD_ANIONS = frozenset(("O", "F"))
+# Elements with a correction as anions in the releases of 2019 or 2020 (Wang et al. 2021, Sci. Rep. 11, 15496).
+CORRECTED = frozenset({"H", "N", "O", "F", "Si", "S", "Cl", "Se", "Br", "Sb", "Te", "I"})
 _HALOGENS = frozenset({"F", "Cl", "Br", "I"})
 _CHALCOGENS = frozenset({"S", "Se", "Te"})
 _HINT = "Reinstall matsmith, or run benchmarks/reference_phases.py --write with the table at hand."
@@ -54,15 +57,15 @@ class Offsets:
     """The fit: μ in eV by term (an element, or `Fe|U` for iron beside oxygen or fluorine), and one-sigma errors by class.
 
     `sigma_ev_per_atom` is the potential's own normal error in the cross-validated residuals, by class and for `all`, apart
-    from the excess of wrong polymorphs, which `polymorphs` describes (`ground_share`, `excess_ev_per_atom`);
-    `shipped_sigma_ev_per_atom` and `shipped_bias_ev_per_atom` say the same of the basis "shipped" against the table.
+    from the excess of wrong polymorphs, which `polymorphs` describes (`ground_share`, `excess_ev_per_atom`).
+    `unfitted_bias_ev_per_atom` is what the potential is off by in the median when nothing is fitted and the elements are the
+    Materials Project's own.
     """
 
     mu_ev: Mapping[str, float]
     n_formulas: Mapping[str, int]
     sigma_ev_per_atom: Mapping[str, float]
-    shipped_sigma_ev_per_atom: Mapping[str, float]
-    shipped_bias_ev_per_atom: Mapping[str, float]
+    unfitted_bias_ev_per_atom: float
     polymorphs: Mapping[str, float]
     method: str
     date: str
@@ -70,22 +73,27 @@ class Offsets:
     weights_hash: str
 
 
-def formation_energy(
-    composition: Mapping[str, float], energy_ev_per_atom: float, *, basis: Basis
-) -> tuple[float, float]:
+def formation_energy(composition: Mapping[str, float], energy_ev_per_atom: float) -> tuple[float, float]:
     """Formation energy and its one-sigma error against the DFT table, eV/atom, from the potential's energy per atom.
 
     `composition` holds the amounts of the elements. Raises `DataError` for an element without a reference.
     """
     offsets = shipped_offsets()
-    if basis == "table":
-        reference = sum(share * _mu(term, offsets) for term, share in terms(composition).items())
-        sigma = offsets.sigma_ev_per_atom
-    else:
-        reference = _element_share(composition)
-        sigma = offsets.shipped_sigma_ev_per_atom
-    kind = compound_class(composition)
-    return energy_ev_per_atom - reference, float(sigma.get(kind, sigma["all"]))
+    sigma = offsets.sigma_ev_per_atom
+    error = float(sigma.get(compound_class(composition), sigma["all"]))
+    if len(composition) == 1:
+        return energy_ev_per_atom - _own_element(*composition, offsets=offsets), error
+    reference = sum(share * _mu(term, offsets) for term, share in terms(composition).items())
+    return energy_ev_per_atom - reference, error
+
+
+def is_uncorrected(composition: Mapping[str, float]) -> bool:
+    """Whether no release of the Materials Project corrects energies of these elements: they mean the same in all of them.
+
+    >>> is_uncorrected({"Al": 1, "Ni": 3}), is_uncorrected({"Mg": 1, "O": 1})
+    (True, False)
+    """
+    return not (CORRECTED & composition.keys())
 
 
 def terms(composition: Mapping[str, float]) -> dict[str, float]:
@@ -137,7 +145,7 @@ def _load(path: Path) -> Offsets:
         numbers = [
             *offsets.mu_ev.values(),
             *offsets.sigma_ev_per_atom.values(),
-            *offsets.shipped_sigma_ev_per_atom.values(),
+            offsets.unfitted_bias_ev_per_atom,
         ]
         sound = all(isfinite(number) for number in numbers) and offsets.sigma_ev_per_atom["all"] > 0
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -157,12 +165,9 @@ def _mu(term: str, offsets: Offsets) -> float:
     return value
 
 
-def _element_share(composition: Mapping[str, float]) -> float:
+def _own_element(symbol: str, *, offsets: Offsets) -> float:
+    """The potential's energy of the lowest form of an element; its fitted reference where none ships."""
     from matsmith.knowledge.phases import element_energies
 
-    energies = element_energies()
-    total = sum(composition.values())
-    missing = [symbol for symbol in composition if symbol not in energies]
-    if missing:
-        raise DataError(f"No relaxed {missing[0]} ships with matsmith.", hint='Use the basis "table".')
-    return sum(energies[symbol] * amount / total for symbol, amount in composition.items())
+    own = element_energies().get(symbol)
+    return _mu(symbol, offsets) if own is None else own

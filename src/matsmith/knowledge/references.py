@@ -159,21 +159,19 @@ class ReferenceSet:
     ) -> tuple[float, float]:
         """Put a potential's energy on this tier's basis: formation energy and one sigma, both in eV/atom.
 
-        On the Materials Project's basis nothing is fitted, since the potential is trained on it, and the sigma is that of
-        the fit to the table: the same potential against an older release of the same method.
+        The references fitted to the table serve the phases that ship too, and the Materials Project where no correction of
+        one release differs from another's. Elsewhere the project's own elements serve, since the potential is trained on its
+        present scale, and what it is off by unfitted joins the error.
         """
         from matsmith.knowledge import offsets
 
+        formation, sigma = offsets.formation_energy(amounts, energy_ev_per_atom)
+        if self.tier != "materials_project" or len(amounts) == 1 or offsets.is_uncorrected(amounts):
+            return formation, sigma
         total = sum(amounts.values())
-        if self.tier == "materials_project":
-            _, sigma = offsets.formation_energy(amounts, energy_ev_per_atom, basis="table")
-            share = sum(
-                self.elemental_energies[symbol] * amount / total for symbol, amount in amounts.items()
-            )
-            return energy_ev_per_atom - share, sigma
-        return offsets.formation_energy(
-            amounts, energy_ev_per_atom, basis="table" if self.tier == "dft_table" else "shipped"
-        )
+        share = sum(self.elemental_energies[symbol] * amount / total for symbol, amount in amounts.items())
+        bias = offsets.shipped_offsets().unfitted_bias_ev_per_atom
+        return energy_ev_per_atom - share, math.hypot(sigma, bias)
 
     def without(self, formula: str | Mapping[str, float]) -> ReferenceSet:
         """Return the set without a formula's own phase, to judge it by its competitors alone."""
@@ -371,7 +369,7 @@ def _from_shipped(system: tuple[str, ...]) -> ReferenceSet:
     lowest: dict[str, float] = {}
     for phase in phases.shipped_phases(system):
         key = reduced_key(phase.formula)
-        energy, _ = offsets.formation_energy(key_amounts(key), phase.energy_ev_per_atom, basis="shipped")
+        energy, _ = offsets.formation_energy(key_amounts(key), phase.energy_ev_per_atom)
         lowest[key] = min(energy, lowest.get(key, energy))
     date = str(method.get("date", "not stated"))[:10]
     return ReferenceSet(

@@ -17,6 +17,7 @@ from matsmith.models.potentials.interface import (
     FloatArray,
     Refusal,
 )
+from matsmith.models.potentials.periodic_graph import EVERY_ELEMENT, check_cell, empty_layers
 from matsmith.models.symmetry_constraint import SymmetryConstraint, symmetrised
 
 if TYPE_CHECKING:
@@ -24,8 +25,19 @@ if TYPE_CHECKING:
 
 EV_PER_ANGSTROM3_IN_GPA = 160.21766208
 FailureCode = Literal[
-    "overlap", "exploded", "collapsed", "unconverged", "isolated_atoms", "not_covered", "malformed"
+    "overlap",
+    "exploded",
+    "collapsed",
+    "unconverged",
+    "isolated_atoms",
+    "not_covered",
+    "malformed",
+    "calculator_failed",
+    "vacuum",
 ]
+# An empty layer as thick as the potential sees: its two sides do not feel each other, and the cell has no size to relax to.
+_VACUUM_ANGSTROM = 6.0
+_IN_VACUUM = {1: "a slab between vacuum", 2: "a wire in vacuum", 3: "a molecule in a box"}
 _ENERGY_NOISE_EV_PER_ATOM = 1e-4
 _MAX_FORCE_EV_PER_ANGSTROM = 1e4
 _MAX_REJECTIONS = 12
@@ -150,6 +162,9 @@ def _start(
     symmetry = None
     try:
         crystal = CrystalArrays.from_structure(structure)
+        fault = _unfit(crystal, settings=settings)
+        if fault is not None:
+            return RelaxationFailure(code=fault[0], message=fault[1], structure=structure)
         if settings.keep_symmetry:
             crystal, symmetry = symmetrised(crystal, tolerance_angstrom=settings.symmetry_tolerance_angstrom)
     except StructureError as error:
@@ -163,6 +178,19 @@ def _start(
         start_volume_angstrom3=crystal.volume_angstrom3,
         symmetry=symmetry,
     )
+
+
+def _unfit(crystal: CrystalArrays, *, settings: RelaxationSettings) -> tuple[FailureCode, str] | None:
+    """What keeps a cell from being relaxed by any potential: no sound cell, or vacuum around what it holds."""
+    refusal = check_cell(crystal, covered=EVERY_ELEMENT)
+    if refusal is not None:
+        return refusal.code, refusal.message
+    if settings.cell == "fixed":
+        return None
+    empty = empty_layers(crystal, thickness_angstrom=_VACUUM_ANGSTROM)
+    if not empty or (empty == 3 and crystal.n_atoms == 1):  # a lone atom is refused as such by the potential
+        return None
+    return "vacuum", f"{_IN_VACUUM[empty]}: a layer of {_VACUUM_ANGSTROM:g} Å or more holds no atom."
 
 
 def _advance(

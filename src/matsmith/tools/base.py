@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from matsmith.core.crystal import Crystal
 from matsmith.core.errors import ToolError
+from matsmith.core.properties import PROPERTIES, physical_problem
 from matsmith.core.record import Outcome, Record
 from matsmith.core.settings import Settings
 
@@ -144,14 +145,23 @@ def tool(
         args = get_type_hints(run)["args"]
         if not (isinstance(args, type) and issubclass(args, Args)):
             raise ToolError(f"The tool {name} must take `args` of a type derived from Args.")
+        many = run_many or _one_by_one(run)
+
+        def guarded_run(args: Any, *, deps: Deps) -> Outcome:
+            return within_range(run(args, deps=deps), tool_name=name)
+
+        def guarded_many(batch: Sequence[Any], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
+            for index, outcome in many(batch, deps=deps):
+                yield index, within_range(outcome, tool_name=name)
+
         return Tool(
             name=name,
             title=title,
             version=version,
             description=(run.__doc__ or "").strip(),
             args=args,
-            run=run,
-            run_many=run_many or _one_by_one(run),
+            run=guarded_run,
+            run_many=guarded_many,
             measures=measures,
             cost_s=cost_s,
             side_effects=side_effects,
@@ -161,6 +171,28 @@ def tool(
         )
 
     return declare
+
+
+def within_range(outcome: Outcome, *, tool_name: str) -> Outcome:
+    """Refuse an outcome with a value that no solid has, as the failure `unphysical` that names the next better tool."""
+    for name, quantity in outcome.quantities.items():
+        problem = physical_problem(name, quantity.value) if name in PROPERTIES else None
+        if problem is not None:
+            hint = next_better(name, after=tool_name)
+            return Outcome.failed("unphysical", problem, hint=hint).model_copy(
+                update={"wall_s": outcome.wall_s, "method": outcome.method}
+            )
+    return outcome
+
+
+def next_better(property_name: str, *, after: str) -> str:
+    """What to do when a tool's value of a property cannot be trusted: the next tool in the order of cost, or what is beyond."""
+    entry = PROPERTIES[property_name]
+    place = entry.tools.index(after) + 1 if after in entry.tools else 0
+    later = [tool for tool in entry.tools[place:] if tool != after]
+    if later:
+        return f"The next better tool for the {entry.title} is {later[0]}."
+    return f"No better tool for the {entry.title} is built in: compute it with density-functional theory, or measure it."
 
 
 def _one_by_one(run: Callable[..., Outcome]) -> RunMany:

@@ -19,9 +19,9 @@ from matsmith.knowledge.references import ReferencePhase, references_for
 from matsmith.tools.base import Args, Deps, tool
 from matsmith.tools.competing_screening import ATOMS_MAX
 from matsmith.tools.competing_search import ABOVE_HULL_EV_PER_ATOM, Search, search
-from matsmith.tools.potential import potential, weights_hash
+from matsmith.tools.potential import default_potential, is_default, name_of, weights_hash
 from matsmith.tools.reference_identity import shipped_identity
-from matsmith.tools.results import method_of
+from matsmith.tools.results import foreign_energy, method_of
 from matsmith.tools.strategies.similarity import electronegativity
 
 NAME = "competing_phases"
@@ -57,8 +57,8 @@ class CompetingPhasesArgs(Args):
 
 
 def _identity(settings: Settings) -> str:
-    del settings
-    return f"{weights_hash()}:{shipped_identity()}"
+    own = "" if is_default(settings) else f"{name_of(settings)}:"
+    return f"{own}{weights_hash()}:{shipped_identity()}"
 
 
 def run_many(batch: Sequence[CompetingPhasesArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
@@ -70,12 +70,17 @@ def run_many(batch: Sequence[CompetingPhasesArgs], *, deps: Deps) -> Iterator[tu
 
 
 def _searched(args: CompetingPhasesArgs, *, deps: Deps) -> Outcome:
+    if not is_default(deps.settings):
+        return foreign_energy(name_of(deps.settings))
     try:
         references = references_for(args.elements, data_dir=None, cache_dir=None, only="shipped")
     except DataError as error:
         return Outcome.failed("not_covered", error.message, hint=error.hint, retryable=error.retryable)
     found = search(
-        args.elements, references=references, potential=potential(deps.settings), names=args.prototypes
+        args.elements,
+        references=references,
+        potential=default_potential(deps.settings),
+        names=args.prototypes,
     )
     if not found.decorations:
         return Outcome.failed(
@@ -170,7 +175,7 @@ def phases_of(record: Record) -> list[ReferencePhase]:
     found: list[ReferencePhase] = []
     for row in rows if isinstance(rows, list) else [None]:
         formula, energy_ev_per_atom = _row(row, record_id=record.id)
-        formation, _ = offsets.formation_energy(key_amounts(formula), energy_ev_per_atom, basis="shipped")
+        formation, _ = offsets.formation_energy(key_amounts(formula), energy_ev_per_atom)
         found.append(
             ReferencePhase(
                 formula=formula,

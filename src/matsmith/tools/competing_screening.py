@@ -17,7 +17,7 @@ from matsmith.tools.reference_plan import Decoration
 from matsmith.tools.strategies.charge import charge_score
 
 if TYPE_CHECKING:
-    from matsmith.models.potentials.chgnet_batch import BatchedCHGNet
+    from matsmith.models.potentials.interface import ArrayPotential
 
 ATOMS_MAX = 20
 # Below this no whole, mixed, fractional or bonded state balances a composition; metals and interstitial compounds lie above.
@@ -63,7 +63,7 @@ def charge_balanced(decorations: Iterable[Decoration]) -> list[Decoration]:
     return [d for d in decorations if d.is_own_compound or charge_score(d.amounts) >= CHARGE_SCORE_MIN]
 
 
-def screen(decorations: Sequence[Decoration], *, potential: BatchedCHGNet) -> list[Screened]:
+def screen(decorations: Sequence[Decoration], *, potential: ArrayPotential) -> list[Screened]:
     """Static energies of all at three volumes in one stream of batches; what the potential refuses at all three is left out."""
     from matsmith.models.potentials.interface import CrystalArrays, Evaluation
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from matsmith.core.properties import physical_problem
+from matsmith.core.crystal import Crystal
 from matsmith.core.quantity import Quantity, Truth
-from matsmith.core.record import Outcome
+from matsmith.core.record import Method, Outcome
 from matsmith.core.settings import Settings
-from matsmith.knowledge.calibration import calibration
+from matsmith.knowledge.bonding_network import bonded_directions
+from matsmith.knowledge.calibration import Calibration
 from matsmith.tools.base import Args, Deps, RecordRef, tool
-from matsmith.tools.results import method_of
+from matsmith.tools.potential import foreign
+from matsmith.tools.results import calibration_for
 
 _GRAMS_PER_DALTON = 1.66053906660e-24
 _CM3_PER_ANGSTROM3 = 1e-24
@@ -22,7 +24,32 @@ class DensityArgs(Args):
 
 def _identity(settings: Settings) -> str:
     del settings
-    return calibration("volume").version
+    return calibration_for("volume", foreign=None).version
+
+
+def volume_correction(crystal: Crystal, known: Calibration) -> tuple[float, float]:
+    """What to multiply a relaxed volume with, and the relative error after that: wide for layers, chains and molecules."""
+    per_atom = crystal.volume_angstrom3 / len(crystal.species)
+    amounts = {symbol: float(n) for symbol, n in crystal.amounts.items()}
+    inside = bonded_directions(crystal.to_pymatgen()) == 3
+    return known.correction(amounts, computed=per_atom), known.sigma(inside=inside)
+
+
+def volume_quantities(crystal: Crystal, known: Calibration) -> dict[str, Quantity]:
+    """Density (g/cm3) and volume per atom (Å³) of a relaxed cell, with the correction of its volume."""
+    from pymatgen.core import Composition
+
+    factor, sigma = volume_correction(crystal, known)
+    volume = factor * crystal.volume_angstrom3
+    mass = float(Composition(crystal.amounts).weight)
+    values = {
+        "density": (mass * _GRAMS_PER_DALTON / (volume * _CM3_PER_ANGSTROM3), "g/cm3"),
+        "volume_per_atom": (volume / len(crystal.species), "angstrom3/atom"),
+    }
+    return {
+        name: Quantity(value=value, unit=unit, sigma=sigma * value, truth=Truth.EXPERIMENT_300K)
+        for name, (value, unit) in values.items()
+    }
 
 
 @tool(
@@ -34,31 +61,15 @@ def _identity(settings: Settings) -> str:
 )
 def run(args: DensityArgs, *, deps: Deps) -> Outcome:
     """Density (g/cm3) and volume per atom of a relaxed structure, against experiment at 300 K."""
-    from pymatgen.core import Composition
-
+    relaxed = deps.record(args.relaxed)
+    known = calibration_for("volume", foreign=foreign(relaxed))
     crystal = deps.crystal(args.relaxed)
-    known = calibration("volume")
-    volume = known.factor * crystal.volume_angstrom3
-    mass = float(Composition(crystal.amounts).weight)
-    density = mass * _GRAMS_PER_DALTON / (volume * _CM3_PER_ANGSTROM3)
-    problem = physical_problem("density", density)
-    if problem is not None:
-        return Outcome.failed("unphysical", problem)
-    per_atom = volume / len(crystal.species)
     return Outcome(
-        quantities={
-            "density": Quantity(
-                value=density, unit="g/cm3", sigma=known.relative_sigma * density, truth=Truth.EXPERIMENT_300K
-            ),
-            "volume_per_atom": Quantity(
-                value=per_atom,
-                unit="angstrom3/atom",
-                sigma=known.relative_sigma * per_atom,
-                truth=Truth.EXPERIMENT_300K,
-            ),
-        },
-        facts={"volume_correction_factor": known.factor},
-        method=method_of(deps.settings, name="mass over relaxed volume", reference=known.source),
+        quantities=volume_quantities(crystal, known),
+        facts={"volume_correction_factor": round(volume_correction(crystal, known)[0], 4)},
+        method=(relaxed.outcome.method or Method(name="")).model_copy(
+            update={"name": "mass over relaxed volume", "reference": known.source}
+        ),
     )
 
 

@@ -3,7 +3,8 @@
 The fit is the third-order Birch-Murnaghan equation (Birch 1947, Phys. Rev. 71, 809) in its linear form: the energy is a
 cubic in V^(-2/3). The potential's surface is rough at small strain, so the volumes span ± 9 % and the fit is repeated over
 narrower windows: the scatter of its results is part of the error. The potential is also too soft or too stiff on average;
-the factor that mends this was fitted on measured crystals and stands with its error in the calibration.
+the law that mends this was fitted on measured crystals and stands with its error in the calibration. Where dK/dP
+is no solid's, or the crystal is held together by dispersion, the error is the wide one measured on such cases, and a warning says so.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from pymatgen.core import Structure
 from matsmith.core.properties import physical_problem
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
-from matsmith.knowledge.calibration import calibration
+from matsmith.core.settings import Settings
+from matsmith.knowledge.bonding_network import bonded_directions
+from matsmith.knowledge.calibration import PRESSURE_DERIVATIVES
 from matsmith.models.relaxation import EV_PER_ANGSTROM3_IN_GPA, RelaxationFailure, RelaxationSettings, relax
-from matsmith.tools.base import Args, Deps, StructureRef, tool
+from matsmith.tools.base import Args, Deps, StructureRef, next_better, tool
 from matsmith.tools.potential import identity as potential_identity
-from matsmith.tools.potential import potential
-from matsmith.tools.results import hint_for, method_of
+from matsmith.tools.potential import is_default, name_of, potential
+from matsmith.tools.results import calibration_for, hint_for, method_of
 
 FloatArray = NDArray[np.float64]
 VOLUME_FACTORS = (0.91, 0.94, 0.97, 1.0, 1.03, 1.06, 1.09)
@@ -118,11 +121,12 @@ def run_many(batch: Sequence[EquationOfStateArgs], *, deps: Deps) -> Iterator[tu
             curve.volumes[factor] = point.structure.volume / curve.atoms
         if curve.done == len(VOLUME_FACTORS):
             now = time.perf_counter()
-            yield index, _outcome(curve, deps=deps).model_copy(update={"wall_s": now - last})
+            outcome = _outcome(curve, structure=structures[index], deps=deps)
+            yield index, outcome.model_copy(update={"wall_s": now - last})
             last = now
 
 
-def _outcome(curve: _Curve, *, deps: Deps) -> Outcome:
+def _outcome(curve: _Curve, *, structure: Structure, deps: Deps) -> Outcome:
     if len(curve.energies) < len(VOLUME_FACTORS):
         failure = curve.failures[0]
         return Outcome.failed(failure.code, f"At one volume: {failure.message}", hint=hint_for(failure.code))
@@ -140,31 +144,62 @@ def _outcome(curve: _Curve, *, deps: Deps) -> Outcome:
             "rough",
             f"The energies leave the fitted curve by up to {1000 * whole.residual_ev:.0f} meV/atom: the structure changes "
             "its form on compression, or the potential is too rough here.",
-            hint="Use a better method for this material.",
+            hint=next_better("bulk_modulus", after="equation_of_state"),
         )
-    return _measured(whole, volumes=volumes, energies=energies, deps=deps)
+    spread = window_spread_gpa(whole, volumes=volumes, energies=energies)
+    return _measured(whole, spread=spread, structure=structure, points=(volumes, energies), deps=deps)
 
 
-def _measured(whole: Fit, *, volumes: FloatArray, energies: FloatArray, deps: Deps) -> Outcome:
+def window_spread_gpa(whole: Fit, *, volumes: FloatArray, energies: FloatArray) -> float:
+    """Scatter (GPa) of the bulk modulus over narrower windows of the volumes; a fifth of it where hardly one can be fitted."""
     windows = [fit_birch_murnaghan(volumes[low:high], energies[low:high]) for low, high in _WINDOWS]
     found = [window.bulk_modulus_gpa for window in windows if window is not None]
-    spread = float(np.std(found)) if len(found) > 1 else 0.2 * whole.bulk_modulus_gpa
-    known = calibration("bulk_modulus")
-    value = known.factor * whole.bulk_modulus_gpa
+    return float(np.std(found)) if len(found) > 1 else 0.2 * whole.bulk_modulus_gpa
+
+
+def _doubt(whole: Fit, structure: Structure) -> str | None:
+    """Why the bulk modulus lies outside what was held against measurement, or None."""
+    low, high = PRESSURE_DERIVATIVES
+    if not low <= whole.pressure_derivative <= high:
+        return (
+            f"dK/dP comes out as {whole.pressure_derivative:.1f}, which no solid has ({low:g} to {high:g}): the energies of "
+            "the potential are too rough here, and the error given is wide"
+        )
+    directions = bonded_directions(structure)
+    if directions < 3:
+        kind = ("molecules", "chains", "layers")[directions]
+        return f"the crystal is made of {kind}, which dispersion holds together: the potential has none, and the error given is wide"
+    return None
+
+
+def _measured(
+    whole: Fit, *, spread: float, structure: Structure, points: tuple[FloatArray, FloatArray], deps: Deps
+) -> Outcome:
+    volumes, energies = points
+    known = calibration_for("bulk_modulus", foreign=_foreign(deps.settings))
+    amounts = {str(symbol): float(n) for symbol, n in structure.composition.as_dict().items()}
+    factor = known.correction(amounts, computed=whole.bulk_modulus_gpa)
+    value = factor * whole.bulk_modulus_gpa
     problem = physical_problem("bulk_modulus", value)
     if problem is not None or not whole.bulk_modulus_gpa > 0:
-        return Outcome.failed("unphysical", problem or "The fitted bulk modulus is not positive.")
-    sigma = math.hypot(known.relative_sigma * value, spread)
-    warnings = (
-        ("the scatter over strain windows exceeds 10 %",) if spread > 0.1 * whole.bulk_modulus_gpa else ()
-    )
+        return Outcome.failed(
+            "unphysical",
+            problem or "The fitted bulk modulus is not positive.",
+            hint=next_better("bulk_modulus", after="equation_of_state"),
+        )
+    doubt = _doubt(whole, structure)
+    sigma = math.hypot(known.sigma(inside=doubt is None) * value, spread)
+    warnings = ("the scatter over strain windows exceeds 10 %",) if spread > 0.1 * value else ()
+    if doubt is not None:
+        warnings += (f"{doubt}. {next_better('bulk_modulus', after='equation_of_state')}",)
     return Outcome(
         quantities={
             "bulk_modulus": Quantity(value=value, unit="GPa", sigma=sigma, truth=Truth.EXPERIMENT_300K),
         },
         facts={
             "uncorrected_bulk_modulus_gpa": round(whole.bulk_modulus_gpa, 2),
-            "correction_factor": known.factor,
+            "correction_factor": round(factor, 4),
+            "inside_tested_domain": doubt is None,
             "spread_over_windows_gpa": round(spread, 2),
             "pressure_derivative": round(whole.pressure_derivative, 2),
             "equilibrium_volume_angstrom3_per_atom": round(whole.volume_angstrom3, 4),
@@ -177,13 +212,19 @@ def _measured(whole: Fit, *, volumes: FloatArray, energies: FloatArray, deps: De
     )
 
 
+def _foreign(settings: Settings) -> str | None:
+    return None if is_default(settings) else name_of(settings)
+
+
 @tool(
     name="equation_of_state",
     title="Bulk modulus from an equation of state",
     measures=("bulk_modulus",),
     cost_s=4.0,
     needs_worker=True,
-    identity=lambda settings: f"{potential_identity(settings)}:{calibration('bulk_modulus').version}",
+    identity=lambda settings: (
+        f"{potential_identity(settings)}:{calibration_for('bulk_modulus', foreign=_foreign(settings)).version}"
+    ),
     run_many=run_many,
 )
 def run(args: EquationOfStateArgs, *, deps: Deps) -> Outcome:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matsmith.core.settings import Settings
 
-_SHIPPED = ("phases.json.gz", "offsets.json", "calibration.json")
+_SHIPPED = ("phases.json.gz", "offsets.json", "guesses.json", "calibration.json")
 
 
 @lru_cache(maxsize=256)

@@ -19,9 +19,11 @@ from matsmith.models.relaxation import (
     relax,
 )
 from matsmith.tools.base import Args, Deps, StructureRef, tool
-from matsmith.tools.potential import identity, potential
+from matsmith.tools.potential import identity, is_default, potential
 from matsmith.tools.results import hint_for, method_of
 
+# Assumed for a potential whose error was not measured here.
+_UNTESTED_ENERGY_SIGMA_EV_PER_ATOM = 0.05
 # Mean absolute error of CHGNet 0.3.0 on its test set: Deng et al. 2023, Nat. Mach. Intell. 5, 1031.
 ENERGY_SIGMA_EV_PER_ATOM = 0.030
 
@@ -63,13 +65,16 @@ def run_many(batch: Sequence[RelaxArgs], *, deps: Deps) -> Iterator[tuple[int, O
 def _outcome(result: Relaxed | RelaxationFailure, *, deps: Deps) -> Outcome:
     if isinstance(result, RelaxationFailure):
         return Outcome.failed(result.code, result.message, hint=hint_for(result.code))
+    known = is_default(deps.settings)
     atoms = len(result.structure)
     moments = result.magnetic_moments
     pressure = -float(np.trace(result.stress_ev_per_angstrom3)) / 3 * EV_PER_ANGSTROM3_IN_GPA
     return Outcome(
         quantities={
             "energy": Quantity(
-                value=result.energy_ev_per_atom, unit="eV/atom", sigma=ENERGY_SIGMA_EV_PER_ATOM
+                value=result.energy_ev_per_atom,
+                unit="eV/atom",
+                sigma=ENERGY_SIGMA_EV_PER_ATOM if known else _UNTESTED_ENERGY_SIGMA_EV_PER_ATOM,
             ),
         },
         facts={
@@ -85,7 +90,9 @@ def _outcome(result: Relaxed | RelaxationFailure, *, deps: Deps) -> Outcome:
         method=method_of(
             deps.settings,
             name="relaxation of atoms and cell",
-            reference=f"{Truth.DFT_0K}, Materials Project 2020 corrections",
+            reference=f"{Truth.DFT_0K}, Materials Project 2020 corrections"
+            if known
+            else "the potential's own; its error was not measured here",
         ),
     )
 
@@ -99,10 +106,11 @@ def _outcome(result: Relaxed | RelaxationFailure, *, deps: Deps) -> Outcome:
     run_many=run_many,
 )
 def run(args: RelaxArgs, *, deps: Deps) -> Outcome:
-    """Relax a structure (atoms, cell shape and volume) with the default potential.
+    """Relax a structure (atoms, cell shape and volume) with the potential of the settings (`MATSMITH_POTENTIAL`).
 
-    Quantity `energy` in eV/atom in the potential's own reference (Materials Project scale with its 2020 corrections).
-    Typed failures: overlap, collapsed, exploded, isolated_atoms, not_covered, unconverged.
+    Quantity `energy` in eV/atom in the potential's own reference (of the default: Materials Project scale with its 2020
+    corrections). Typed failures: overlap, collapsed, exploded, isolated_atoms, vacuum, not_covered, unconverged, malformed,
+    calculator_failed.
     """
     return next(iter(run_many([args], deps=deps)))[1]
 

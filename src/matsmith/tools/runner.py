@@ -16,13 +16,14 @@ from pydantic import ValidationError
 
 from matsmith.core.candidate import Candidate
 from matsmith.core.crystal import Crystal
-from matsmith.core.errors import BudgetExceeded, StructureError, ToolError, WorkerError
+from matsmith.core.errors import BudgetExceeded, ToolError, WorkerError
 from matsmith.core.executor import Executor, ProcessExecutor
 from matsmith.core.ledger import Ledger
-from matsmith.core.record import Outcome, Record
+from matsmith.core.record import Outcome, Record, Status
 from matsmith.core.settings import Settings
 from matsmith.tools.base import Args, Deps, Tool
 from matsmith.tools.registry import get_tool
+from matsmith.tools.structure_files import read_structure
 from matsmith.tools.worker import ENVIRONMENT, request_for
 
 _WORKER = "matsmith.tools.worker"
@@ -74,6 +75,11 @@ class ToolRunner:
         reason = tool.missing(self.settings)
         if reason is not None:
             raise ToolError(f"The tool {name} cannot run here: {reason}")
+        yield from self._run_many(tool, batch, deadline=deadline, again=True)
+
+    def _run_many(
+        self, tool: Tool, batch: Sequence[Mapping[str, Any] | Args], *, deadline: float | None, again: bool
+    ) -> Iterator[tuple[int, Record]]:
         identity = tool.identity(self.settings)
         waiting: dict[str, list[int]] = {}
         calls: dict[str, tuple[Args, dict[str, Any], dict[str, Crystal | Record]]] = {}
@@ -93,6 +99,7 @@ class ToolRunner:
             return
         if self._spend is not None:
             self._spend(len(calls))
+        changed: list[tuple[int, Args]] = []
         for record_id, outcome, started in self._outcomes(tool, calls, deadline=deadline):
             record = Record.of(
                 outcome,
@@ -103,9 +110,21 @@ class ToolRunner:
                 seed=self.seed,
                 started_at=started,
             )
+            moved = again and tool.identity(self.settings) != identity
+            if moved:
+                # What the tool rests on changed while it ran: the same call is another computation now, and runs at once.
+                changed += [(index, calls[record_id][0]) for index in waiting[record_id]]
+                if record.status is Status.SUCCESS:
+                    continue
             self.ledger.write_record(record)
+            if moved:
+                continue
             for index in waiting[record_id]:
                 yield index, record
+        if changed:
+            redone = self._run_many(tool, [args for _, args in changed], deadline=deadline, again=False)
+            for place, record in redone:
+                yield changed[place][0], record
 
     def _outcomes(
         self,
@@ -222,32 +241,3 @@ def _validated(tool: Tool, raw: Mapping[str, Any] | Args) -> Args:
             f"The tool {tool.name} does not take this: {field}: {first['msg']}.",
             hint=f"See `matsmith tool {tool.name} --help`.",
         ) from error
-
-
-# A file beyond this is no crystal that any tool here could take (a CIF of 10,000 atoms has about 1 MB).
-_LARGEST_FILE_BYTES = 20_000_000
-
-
-def read_structure(path: Path) -> Crystal:
-    """Read a crystal from a CIF, POSCAR or any file that pymatgen reads. Raises `StructureError` that says why not."""
-    import warnings
-
-    from pymatgen.core import Structure
-
-    if not path.is_file():
-        raise StructureError(
-            f"{str(path)!r} is neither a file nor the id of a candidate or record.",
-            hint="Give the path of a CIF or POSCAR file.",
-        )
-    if path.stat().st_size > _LARGEST_FILE_BYTES:
-        raise StructureError(f"{path} is too large for a crystal ({path.stat().st_size / 1e6:.0f} MB).")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            structure = Structure.from_file(path)
-    except Exception as error:  # pymatgen's readers raise whatever their parsers meet
-        raise StructureError(
-            f"{path} cannot be read as a crystal: {type(error).__name__}: {error}.",
-            hint="Check that it is a complete CIF or POSCAR.",
-        ) from error
-    return Crystal.from_pymatgen(structure)

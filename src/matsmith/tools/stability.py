@@ -2,7 +2,8 @@
 
 The potential's energy is put on the references' own basis (knowledge/offsets.py) before anything is compared. Where the
 references hold the very formula, its lowest phase bounds the candidate from below: it is that phase, or lies above it by the
-excess that wrong polymorphs were measured to have.
+excess that wrong polymorphs were measured to have. Where they do not, and the structure is a guess, its energy is corrected by
+what guesses chosen for a low energy were measured to be off by (knowledge/guesses.py).
 
 Phases that were searched on demand (`competing_phases`) join the phases that ship, and no better references: they are of
 the potential's own making, and stand on the shipped basis.
@@ -18,12 +19,16 @@ from matsmith.core.errors import DataError
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Method, Outcome, Record
 from matsmith.core.settings import Settings
+from matsmith.knowledge.guesses import measured_guesses
+from matsmith.knowledge.materials_project import recent_failure
 from matsmith.knowledge.offsets import shipped_offsets
 from matsmith.knowledge.references import GAP_SOURCE, ReferenceSet, references_for
 from matsmith.tools.base import Args, Deps, RecordRef, tool
 from matsmith.tools.competing_phases import SOURCE, phases_of
-from matsmith.tools.potential import NAME, weights_hash
+from matsmith.tools.error_distributions import bounded_below, rectified
+from matsmith.tools.potential import NAME, foreign, weights_hash
 from matsmith.tools.reference_identity import shipped_identity, tables_identity
+from matsmith.tools.results import foreign_energy
 
 # Beyond this many sigmas under the formula's lowest known phase it is the potential that is in doubt, not the table.
 _DOUBT_SIGMAS = 2.6
@@ -54,59 +59,12 @@ class StabilityArgs(Args):
 
 
 def _identity(settings: Settings) -> str:
-    key = "key" if settings.mp_api_key else "no key"
+    key = "no key"
+    if settings.mp_api_key:
+        # While the project does not answer, records are others than those that wait for it.
+        silent = recent_failure(settings.mp_api_key.get_secret_value()) is not None
+        key = "key, no answer" if silent else "key"
     return f"{tables_identity(settings)}:{shipped_identity()}:{key}"
-
-
-def bounded_below(
-    value: float, sigma: float, *, bound: float, ground_share: float = 0.0, excess: float = math.inf
-) -> tuple[float, float]:
-    """Mean and standard deviation of an energy measured as `value` with a normal error, known not to lie below `bound`.
-
-    Beforehand it lies at the bound with probability `ground_share` (the structure is the lowest phase itself), otherwise
-    above it by an exponential excess of mean `excess`. With the defaults this is a normal distribution cut off at `bound`.
-
-    >>> mean, deviation = bounded_below(0.0, 1.0, bound=0.0)
-    >>> round(mean, 4), round(deviation, 4)
-    (0.7979, 0.6028)
-    """
-    rate = 0.0 if math.isinf(excess) else 1.0 / excess
-    centre = value - rate * sigma * sigma
-    start = (bound - centre) / sigma
-    survival = 0.5 * math.erfc(start / math.sqrt(2.0))
-    if survival < 1e-12:
-        return bound, sigma
-    hazard = math.exp(-0.5 * start * start) / math.sqrt(2.0 * math.pi) / survival
-    above, spread = (
-        centre + sigma * hazard,
-        sigma * math.sqrt(max(0.0, 1.0 + start * hazard - hazard * hazard)),
-    )
-    if ground_share <= 0.0 or rate <= 0.0:
-        return above, spread
-    # Bayes' rule for the two cases, with the common factor exp(-(value - bound)^2 / 2 sigma^2) taken out.
-    gap = (value - bound) / sigma
-    at_bound = ground_share / (sigma * math.sqrt(2.0 * math.pi))
-    tail = 0.5 * (rate * sigma) ** 2 - rate * (value - bound) + 0.5 * gap * gap
-    higher = (1.0 - ground_share) * rate * math.exp(min(tail, 600.0)) * survival
-    share = at_bound / (at_bound + higher)
-    mean = share * bound + (1.0 - share) * above
-    variance = share * (bound - mean) ** 2 + (1.0 - share) * (spread**2 + (above - mean) ** 2)
-    return mean, math.sqrt(variance)
-
-
-def rectified(value: float, sigma: float) -> tuple[float, float]:
-    """Mean and standard deviation of max(0, x) for x normal about `value`.
-
-    >>> mean, deviation = rectified(0.0, 1.0)
-    >>> round(mean, 4), round(deviation, 4)
-    (0.3989, 0.5838)
-    """
-    z = value / sigma
-    density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    share = 0.5 * math.erfc(-z / math.sqrt(2.0))
-    mean = value * share + sigma * density
-    square = (value * value + sigma * sigma) * share + value * sigma * density
-    return mean, math.sqrt(max(0.0, square - mean * mean))
 
 
 @tool(
@@ -120,13 +78,20 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
     """Energy above hull and formation energy (eV/atom) of a relaxed structure at 0 K and no pressure.
 
     Facts: the tier of references and its date, the decomposition, the competitors, and how often this tier was measured
-    to call an unstable phase stable. Typed failures: `no_references` when no tier covers the elements, `no_competitors`
-    when the record of competitors holds none that can be compared.
+    to call an unstable phase stable. Typed failures: `foreign_energy` for a relaxation by another potential than the one
+    that made the references' offsets, `no_references` when no tier covers the elements, `no_competitors`
+    when the record of competitors holds none that can be compared, `project_silent` (retryable) for the first answer that
+    the Materials Project fails to give; the next call rests on the next best tier, and says in `waits_for` what for.
     """
     crystal = deps.crystal(args.relaxed)
+    for reference in (args.relaxed, args.lower_form):
+        stranger = None if reference is None else foreign(deps.record(reference))
+        if stranger is not None:
+            return foreign_energy(stranger)
     energy = deps.record(args.relaxed).quantities["energy"].value
     settings = deps.settings
-    key = settings.mp_api_key
+    key = settings.mp_api_key.get_secret_value() if settings.mp_api_key else None
+    silent = key is not None and recent_failure(key) is not None
     searched = None if args.competitors is None else deps.record(args.competitors)
     try:
         extra = [] if searched is None else phases_of(searched)
@@ -137,17 +102,30 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             crystal.elements,
             data_dir=settings.data_dir,
             cache_dir=settings.cache_dir,
-            mp_api_key=key.get_secret_value() if key else None,
+            mp_api_key=key,
             extra_phases=extra,
         )
     except DataError as error:
-        return Outcome.failed("no_references", error.message, hint=error.hint, retryable=error.retryable)
+        waits = key is not None and recent_failure(key) is not None
+        return Outcome.failed(
+            "no_references", error.message, hint=error.hint, retryable=error.retryable or waits
+        )
+    failure = None if key is None else recent_failure(key)
+    if failure is not None and not silent and references.tier != "materials_project":
+        # The runner asks again at once, and the answer by a worse tier is filed as such; see `_identity`.
+        return Outcome.failed("project_silent", failure.message, hint=failure.hint, retryable=True)
     amounts = {symbol: float(amount) for symbol, amount in crystal.amounts.items()}
     formation, sigma = references.formation_energy(amounts, energy)
     warnings = [f"{warning.tier}: {warning.reason}" for warning in references.warnings]
     known = references.table_formation_energy(crystal.formula)
     agrees = True
     value, error = formation, sigma
+    guesses = measured_guesses()
+    # The phases that ship are the potential's own, and guesses themselves: both sides are off alike.
+    new = references.tier != "shipped" and references.phase(crystal.formula) is None
+    chosen = new and not args.structure_known
+    if chosen:
+        value, error = guesses.corrected(formation, sigma)
     # A lower form of the formula is at hand: this one lies above it by what the potential finds between the two, which is
     # surer than either energy alone.
     lower = None if args.lower_form is None else deps.record(args.lower_form).quantities["energy"].value
@@ -166,9 +144,11 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 formation - gap,
                 sigma,
                 bound=known,
-                # A guess may be any form; a recognised crystal is the lowest one as often as the fit has found.
-                ground_share=polymorphs["ground_share"] if args.structure_known else 0.0,
-                excess=polymorphs["excess_ev_per_atom"],
+                # How often it is the lowest form itself was fitted for recognised crystals and for guesses apart.
+                ground_share=polymorphs["ground_share"] if args.structure_known else guesses.ground_share,
+                excess=polymorphs["excess_ev_per_atom"]
+                if args.structure_known
+                else guesses.excess_ev_per_atom,
             )
             value += gap
             error = math.hypot(error, _POLYMORPH_SIGMA_EV_PER_ATOM if gap > 0 else 0.0)
@@ -188,7 +168,8 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
     # The word goes by the likeliest energy: the mean of a cut-off error lies above it, and would call a phase that is
     # the table's own lowest one unstable.
     likeliest = others.energy_above_hull(
-        crystal.formula, formation if known is None or not agrees else max(formation, known)
+        crystal.formula,
+        value if chosen else max(formation, known) if known is not None and agrees else formation,
     )
     likeliest = max(likeliest, gap)
     return Outcome(
@@ -200,11 +181,13 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             "tier": references.tier,
             "references": f"{references.title} ({references.date}), {len(references.phases)} phases",
             "complete": references.complete,
+            **_waiting_facts(references, failure),
             **_search_facts(references, searched),
             "conclusive": references.tier != "shipped" and agrees,
             "inconclusive": _inconclusive(references, agrees=agrees),
             "formula_in_references": known is not None,
             "formation_energy_from_potential_ev_per_atom": round(formation, 4),
+            **({"correction": guesses.note} if chosen else {}),
             "lowest_known_formation_energy_ev_per_atom": None if known is None else round(known, 4),
             "decomposition": [
                 [formula, round(share, 4)] for formula, share in others.decomposition(crystal.formula)
@@ -243,6 +226,13 @@ def _competitors(
         if gap > max(0.0, others.energy_above_hull(formula, value)):
             return references, _POLYMORPH_SIGMA_EV_PER_ATOM
     return others, math.hypot(error, others.competition_sigma(formula))
+
+
+def _waiting_facts(references: ReferenceSet, failure: DataError | None) -> dict[str, str]:
+    """Says that a better tier was asked in vain: the same call is computed anew once it answers."""
+    if failure is None or references.tier == "materials_project":
+        return {}
+    return {"waits_for": f"the Materials Project: {failure.message} Judged again when it answers."}
 
 
 def _search_facts(references: ReferenceSet, searched: Record | None) -> dict[str, str | int]:

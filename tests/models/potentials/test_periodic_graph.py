@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Structure
 
 from matsmith.models.potentials.interface import CrystalArrays
-from matsmith.models.potentials.periodic_graph import angle_pairs, assemble, find_neighbours
+from matsmith.models.potentials.periodic_graph import (
+    EVERY_ELEMENT,
+    angle_pairs,
+    assemble,
+    check_cell,
+    empty_layers,
+    find_neighbours,
+)
 
 RADII = np.full(120, 0.01)
 
@@ -95,3 +104,54 @@ def test_a_crystal_does_not_see_its_neighbour_in_the_batch(mgo: Structure) -> No
     assert len(batch.bond_i) == 2 * (6 + 12 + 8 + 6 + 24 + 24 + 12)
     assert batch.n_short == 2 * (6 + 12)
     assert len(batch.first) == 4 * 18 * 17
+
+
+def test_atoms_far_outside_the_cell_have_the_same_bonds_at_no_cost() -> None:
+    near = random_crystal(7)
+    moved = near.frac_coords + np.array([1_000_000.0, -3.0, 250.0])
+    far = CrystalArrays(
+        numbers=near.numbers, frac_coords=moved.copy(), lattice_angstrom=near.lattice_angstrom
+    )
+    far.frac_coords[0] -= [2_000_000.0, 0.0, 0.0]
+    lengths: list[list[float]] = []
+    for crystal in (near, far):
+        found = find_neighbours(crystal, reach_angstrom=4.0)
+        vectors = (
+            crystal.frac_coords[found.i] - crystal.frac_coords[found.j] - found.image
+        ) @ crystal.lattice_angstrom
+        lengths.append(sorted(float(d) for d in np.linalg.norm(vectors, axis=1)))
+    np.testing.assert_allclose(lengths[0], lengths[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("lattice", "code"),
+    [
+        (np.eye(3) * 1e5, "isolated_atoms"),
+        (np.eye(3) * 0.5, "collapsed"),
+        (np.array([[10.0, 0, 0], [100.0, 1.0, 0], [0, 0, 3.0]]), "malformed"),
+        (np.eye(3) * np.nan, "malformed"),
+    ],
+)
+def test_cells_that_would_take_minutes_are_refused_first(lattice: np.ndarray[Any, Any], code: str) -> None:
+    crystal = CrystalArrays(
+        numbers=np.array([14, 14]),
+        frac_coords=np.array([[0, 0, 0], [0.5, 0.5, 0.5]]),
+        lattice_angstrom=lattice,
+    )
+    refusal = check_cell(crystal, covered=EVERY_ELEMENT)
+    assert refusal is not None
+    assert refusal.code == code
+
+
+def test_empty_layers_tell_a_crystal_from_a_slab_and_a_molecule() -> None:
+    def layers(a: float, b: float, c: float) -> int:
+        crystal = CrystalArrays(
+            numbers=np.array([6, 6]),
+            frac_coords=np.array([[0.0, 0.0, 0.0], [1.4 / a, 0.0, 0.0]]),
+            lattice_angstrom=np.diag([a, b, c]),
+        )
+        return empty_layers(crystal, thickness_angstrom=6.0)
+
+    assert [layers(3, 3, 3), layers(3, 3, 12), layers(3, 12, 12), layers(12, 12, 12)] == [0, 1, 2, 3]
+    # A cell of 7 Å whose two atoms leave gaps of 5.6 Å at most along one direction.
+    assert layers(7, 5, 5) == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-RefusalCode = Literal["overlap", "collapsed", "isolated_atoms", "not_covered", "malformed", "exploded"]
+RefusalCode = Literal[
+    "overlap", "collapsed", "isolated_atoms", "not_covered", "malformed", "exploded", "calculator_failed"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,17 @@ class ArrayPotential(Potential, Protocol):
         magnetic_moments: bool = False,
     ) -> Iterator[Evaluation | Refusal]:
         """Evaluate every crystal, in order; a refusal stands in its place."""
+        ...
+
+    def evaluate_arrays(
+        self,
+        crystals: Iterable[CrystalArrays],
+        *,
+        forces: bool = True,
+        stress: bool = True,
+        magnetic_moments: bool = False,
+    ) -> Iterator[Evaluation | Refusal]:
+        """As `evaluate_each`, on plain arrays that are read as they are needed."""
         ...
 
     def new_state(self, crystal: CrystalArrays) -> Any:

@@ -16,12 +16,19 @@ from dataclasses import dataclass
 import numpy as np
 from pymatgen.optimization.neighbors import find_points_in_spheres
 
+from matsmith.core.elements import SYMBOLS
 from matsmith.models.potentials.interface import CrystalArrays, FloatArray, IntArray, Refusal
 
 MIN_VOLUME_PER_ATOM_ANGSTROM3 = 2.0
 MAX_BONDS_PER_ATOM = 250  # undirected, within 6 Å; diamond has 80
+SHORT_BOND_ANGSTROM = 3.0
 MAX_ANGLES_PER_ATOM = 3000  # ordered pairs, within 3 Å; diamond has 756
 OVERLAP_FRACTION = 0.6
+EVERY_ELEMENT = frozenset(range(1, len(SYMBOLS) + 1))
+MAX_VOLUME_PER_ATOM_ANGSTROM3 = (
+    2000.0  # caesium, the loosest element, has 115; a molecule in a large box more
+)
+MIN_PLANE_SPACING_ANGSTROM = 0.25  # of the cell's own faces; below it the search for neighbours takes minutes
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +61,9 @@ class NeighbourList:
 
 def find_neighbours(crystal: CrystalArrays, *, reach_angstrom: float) -> NeighbourList:
     """All pairs within the reach, each once; of an atom and its own image, the lexically positive one."""
-    positions = np.ascontiguousarray(crystal.frac_coords @ crystal.lattice_angstrom)
+    # Searched with all atoms in one cell: the search divides the space between the outermost ones, however far they stand.
+    home = np.floor(crystal.frac_coords)
+    positions = np.ascontiguousarray((crystal.frac_coords - home) @ crystal.lattice_angstrom)
     i, j, image, _ = find_points_in_spheres(
         positions,
         positions,
@@ -68,7 +77,7 @@ def find_neighbours(crystal: CrystalArrays, *, reach_angstrom: float) -> Neighbo
     return NeighbourList(
         i=np.asarray(i[half], dtype=np.int64),
         j=np.asarray(j[half], dtype=np.int64),
-        image=np.asarray(image[half], dtype=np.float64),
+        image=np.asarray(image[half] + home[i[half]] - home[j[half]], dtype=np.float64),
         frac_coords=crystal.frac_coords,
         lattice_angstrom=crystal.lattice_angstrom,
         reach_angstrom=reach_angstrom,
@@ -83,13 +92,57 @@ def check_cell(crystal: CrystalArrays, *, covered: frozenset[int]) -> Refusal | 
         return Refusal("malformed", "a coordinate or a lattice vector is not a finite number.")
     unknown = sorted({int(z) for z in crystal.numbers} - covered)
     if unknown:
-        return Refusal(
-            "not_covered", f"atomic numbers {unknown} are outside what the potential was trained on."
-        )
+        names = ", ".join(SYMBOLS[z - 1] if 1 <= z <= len(SYMBOLS) else f"number {z}" for z in unknown)
+        return Refusal("not_covered", f"the potential was not trained on {names}.")
     volume = crystal.volume_angstrom3 / crystal.n_atoms
     if volume < MIN_VOLUME_PER_ATOM_ANGSTROM3:
         return Refusal("collapsed", f"{volume:.3g} Å³ per atom is denser than any solid.")
+    if volume > MAX_VOLUME_PER_ATOM_ANGSTROM3:
+        return Refusal("isolated_atoms", f"{volume:.3g} Å³ per atom: the cell is all but empty.")
+    # The faces of a cell stand one over the lengths of its reciprocal vectors apart.
+    spacing = 1.0 / float(np.linalg.norm(np.linalg.inv(crystal.lattice_angstrom), axis=0).max())
+    if spacing < MIN_PLANE_SPACING_ANGSTROM:
+        return Refusal(
+            "malformed", f"two faces of the cell stand {spacing:.2g} Å apart: give its reduced (Niggli) cell."
+        )
     return None
+
+
+def check_neighbours(
+    crystal: CrystalArrays, neighbours: NeighbourList, *, radii_angstrom: FloatArray
+) -> Refusal | None:
+    """What is refused of one crystal once its neighbours are known: overlaps, a collapsed cell, isolated atoms."""
+    vectors = (
+        crystal.frac_coords[neighbours.i] - crystal.frac_coords[neighbours.j] - neighbours.image
+    ) @ crystal.lattice_angstrom
+    length = np.sqrt(np.einsum("bk,bk->b", vectors, vectors))
+    found = _refusals(
+        numbers=crystal.numbers,
+        atom_owner=np.zeros(crystal.n_atoms, dtype=np.int64),
+        n_atoms=np.array([crystal.n_atoms], dtype=np.int64),
+        i=neighbours.i,
+        j=neighbours.j,
+        owner=np.zeros(len(length), dtype=np.int64),
+        length=length,
+        short=length < SHORT_BOND_ANGSTROM,
+        radii=radii_angstrom,
+    )
+    return found.get(0)
+
+
+def empty_layers(crystal: CrystalArrays, *, thickness_angstrom: float) -> int:
+    """Along how many of the three lattice directions a layer of this thickness holds no atom.
+
+    1 is a slab between vacuum, 3 a molecule in a box; 0 is a crystal.
+    """
+    inverse = np.linalg.inv(crystal.lattice_angstrom)
+    spacing = 1.0 / np.linalg.norm(inverse, axis=0)
+    count = 0
+    for axis in range(3):
+        places = np.sort(np.mod(crystal.frac_coords[:, axis], 1.0))
+        gaps = np.diff(places, append=places[0] + 1.0)
+        count += bool(gaps.max() * spacing[axis] > thickness_angstrom)
+    return count
 
 
 @dataclass(slots=True, eq=False)

@@ -48,7 +48,7 @@ class Scripted:
         self.asked: list[Question] = []
         self.usage = Usage()
 
-    def decide(self, question: Question[AnswerT]) -> AnswerT:
+    def decide(self, question: Question[AnswerT], *, deadline: float | None = None) -> AnswerT:
         """The answer that was written for this type of question."""
         self.asked.append(cast("Question", question))
         given = self.answers.get(type(question).__name__)

@@ -48,7 +48,7 @@ class Scripted:
         self.acts = acts
         self.asked: list[Question] = []
 
-    def decide(self, question: Question[AnswerT]) -> AnswerT:
+    def decide(self, question: Question[AnswerT], *, deadline: float | None = None) -> AnswerT:
         self.asked.append(question)
         name = question.answer_type().__name__
         if name in self.acts:

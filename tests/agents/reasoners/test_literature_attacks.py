@@ -100,7 +100,7 @@ class Obedient:
     def __init__(self) -> None:
         self.questions: list[Question] = []
 
-    def decide(self, question: Question[AnswerT]) -> AnswerT:
+    def decide(self, question: Question[AnswerT], *, deadline: float | None = None) -> AnswerT:
         self.questions.append(question)
         return checked(question, self.lie(question))
 

@@ -207,8 +207,8 @@ def test_bad_questions(library: Library, words_only: Settings) -> None:
 
 
 def test_fusion_by_hand() -> None:
-    assert fuse([[7, 8], [8, 9]]) == [(8, 1 / 62 + 1 / 61), (7, 1 / 61), (9, 1 / 62)]
-    assert fuse([[], []]) == []
+    assert fuse([[7, 8], [8, 9]], weights=(1.0, 2.0)) == [(8, 1 / 12 + 2 / 11), (9, 2 / 12), (7, 1 / 11)]
+    assert fuse([[], []], weights=(1.0, 2.0)) == []
 
 
 def test_the_same_question_gives_the_same_order(library: Library) -> None:

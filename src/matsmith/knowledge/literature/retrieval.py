@@ -19,6 +19,7 @@ from matsmith.knowledge.literature.dense_store import DenseStore
 from matsmith.knowledge.literature.documents import Passage
 from matsmith.knowledge.literature.embedding import EmbeddingModel, embedding_lacks, make_embedding_model
 from matsmith.knowledge.literature.library import Library
+from matsmith.knowledge.literature.mapped_vectors import MappedVectors
 from matsmith.knowledge.literature.stores import Told
 
 Mode = Literal["fused", "bm25", "dense"]
@@ -43,7 +44,7 @@ class Retriever:
         self._settings = settings or load_settings()
         self._model = model
         self._words = Bm25Store()
-        self._meaning: DenseStore | None = None
+        self._meaning: MappedVectors | None = None
         self.dense_note = ""
 
     def search(
@@ -70,8 +71,12 @@ class Retriever:
                 raise DataError(self.dense_note)
             if dense is not None:
                 rankings.append(dense)
-        ranked = rankings[0] if len(rankings) == 1 else fuse(
-            [[row for row, _ in each] for each in rankings], weights=(WEIGHT_OF_WORDS, WEIGHT_OF_MEANING)
+        ranked = (
+            rankings[0]
+            if len(rankings) == 1
+            else fuse(
+                [[row for row, _ in each] for each in rankings], weights=(WEIGHT_OF_WORDS, WEIGHT_OF_MEANING)
+            )
         )
         found = self._library.passages([row for row, _ in ranked])
         return [replace(found[row], score=score) for row, score in ranked if row in found][:limit]
@@ -106,10 +111,10 @@ class Retriever:
             self.dense_note = str(error)
             return None
 
-    def _dense_store(self) -> DenseStore:
+    def _dense_store(self) -> MappedVectors:
         if self._meaning is None:
             self._model = self._model or make_embedding_model(self._settings)
-            self._meaning = DenseStore(self._dense_folder(), self._model)
+            self._meaning = MappedVectors(DenseStore(self._dense_folder(), self._model))
         return self._meaning
 
     def _dense_folder(self) -> Path:

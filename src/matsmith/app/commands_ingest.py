@@ -13,9 +13,17 @@ from matsmith.app.guard import guarded
 
 if TYPE_CHECKING:
     from matsmith.knowledge.literature.ingest import Ingestion, Tell
+    from matsmith.knowledge.literature.metadata import MetadataService
 
 _SHOWN_FAILURES = 20
-_STAGES = {"reading": "Reading", "words": "Indexing words", "meaning": "Indexing meaning"}
+# For one answer, so that a lost network is noticed soon.
+_PATIENCE_S = 15.0
+_STAGES = {
+    "reading": "Reading",
+    "asking": "Asking services",
+    "words": "Indexing words",
+    "meaning": "Indexing meaning",
+}
 
 
 @guarded
@@ -30,17 +38,27 @@ def ingest(
         ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="read files again that have not changed")] = False,
+    metadata: Annotated[
+        bool | None,
+        typer.Option(
+            "--metadata/--no-metadata",
+            help="ask Crossref, OpenAlex, Semantic Scholar and arXiv about the papers, and whether they were retracted; "
+            "off unless MATSMITH_LOOK_UP_METADATA is set",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
 ) -> int:
     r"""Take papers into your library, so that `matsmith ask` can answer from them, quoted word for word.
 
     What is there already is left alone, so the same command goes on after an interruption. Files that cannot be read are listed
-    with the reason, and the exit status is then 1; the rest is taken in.
+    with the reason, and the exit status is then 1; the rest is taken in. Nothing is sent anywhere without --metadata, which sends the
+    DOI or the title of a paper.
 
     \b
     Examples:
       matsmith ingest garnets.pdf
-      matsmith ingest ~/papers ~/Zotero
+      matsmith ingest ~/papers ~/Zotero --metadata
     """
     from matsmith.app.console import make_console, write_json
     from matsmith.app.guard import stoppable
@@ -50,10 +68,17 @@ def ingest(
 
     settings = load_settings()
     folder = library or settings.library_dir
+    services: list[MetadataService] = []
+    if settings.look_up_metadata if metadata is None else metadata:
+        from matsmith.knowledge.literature.metadata import services_from
+
+        services = services_from(settings, patience_s=_PATIENCE_S)
     console = make_console(stderr=as_json)
     try:
         with stoppable(), _progress(console) as tell:
-            report = take_in(paths, folder=folder, settings=settings, tell=tell, again=again)
+            report = take_in(
+                paths, folder=folder, settings=settings, tell=tell, again=again, services=services
+            )
     except KeyboardInterrupt:
         raise Interrupted(
             "Stopped; what was finished is in the library.", hint="Run the same command again to go on."
@@ -139,6 +164,10 @@ def _print(report: Ingestion, console: Any) -> None:
             f"Papers in the library: {report.documents:,}; passages, with those of the built-in notes: {report.passages:,}."
         )
     )
+    if report.asked:
+        console.print(
+            Text(f"Services were asked about {report.asked:,} papers and knew {report.known:,} of them.")
+        )
     if report.retracted:
         console.print(Text(f"{report.retracted} of them are retracted and marked so.", style="unknown"))
     if report.dense_note:

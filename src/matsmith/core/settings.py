@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     semantic_scholar_api_key: SecretStr | None = Field(
         default=None, validation_alias=_alias("SEMANTIC_SCHOLAR_API_KEY")
     )
+    look_up_metadata: bool = Field(
+        default=False, description="whether `matsmith ingest` asks public services about the papers"
+    )
     contact_email: str | None = Field(
         default=None, description="told to Crossref and OpenAlex, which answer known callers sooner"
     )

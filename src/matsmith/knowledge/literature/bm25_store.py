@@ -6,10 +6,7 @@ spellings a passage matches best.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +16,10 @@ import numpy.typing as npt
 from matsmith.knowledge.literature.library import Library
 from matsmith.knowledge.literature.library_file import translated, writer_lock
 from matsmith.knowledge.literature.spellings import materials_in
+from matsmith.knowledge.literature.stamped_folder import find_stamped, write_stamped
 from matsmith.knowledge.literature.stores import Told
 from matsmith.knowledge.literature.terms import index_terms
 
-_POINTER = "current"
 Floats = npt.NDArray[np.float32]
 
 
@@ -113,35 +110,22 @@ class Bm25Store:
             self._index = index
 
     def _save(self, folder: Path, library_path: Path) -> None:
-        """Write the index beside the present one and then point to it, so that a reader never sees half of one."""
+        def fill(made: Path) -> None:
+            np.save(made / "rows.npy", self._rows)
+            if self._index is not None:
+                self._index.save(made, show_progress=False)
+
         with translated(library_path):
-            folder.mkdir(exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix="index-", dir=folder))
-            try:
-                np.save(made / "rows.npy", self._rows)
-                if self._index is not None:
-                    self._index.save(made, show_progress=False)
-                pointer = made / _POINTER
-                pointer.write_text(json.dumps({"stamp": self._stamp, "folder": made.name}), encoding="utf-8")
-                pointer.replace(folder / _POINTER)
-            except BaseException:
-                shutil.rmtree(made, ignore_errors=True)
-                raise
-            for old in folder.glob("index-*"):
-                # On Windows a reader may still hold it; the next update takes it away.
-                if old != made:
-                    shutil.rmtree(old, ignore_errors=True)
+            write_stamped(folder, self._stamp, fill)
 
     def _load(self, library: Library, stamp: str) -> bool:
         """Map the index on disk when it is the one for this stamp."""
         if library.folder is None:
             return False
-        folder = library.folder / "bm25"
+        made = find_stamped(library.folder / "bm25", stamp)
+        if made is None:
+            return False
         try:
-            pointer = json.loads((folder / _POINTER).read_text(encoding="utf-8"))
-            if pointer["stamp"] != stamp:
-                return False
-            made = folder / Path(str(pointer["folder"])).name
             rows = np.load(made / "rows.npy", allow_pickle=False)
             index: Any = None
             if (made / "vocab.index.json").exists():

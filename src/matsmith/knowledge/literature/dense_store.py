@@ -11,12 +11,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from matsmith.core.errors import DataError
-from matsmith.knowledge.literature.embedding import EmbeddingModel
+from matsmith.knowledge.literature.embedding import EmbeddingModel, Vectors
 from matsmith.knowledge.literature.library import Library
 from matsmith.knowledge.literature.library_file import writer_lock
 from matsmith.knowledge.literature.spellings import materials_in
@@ -30,22 +32,24 @@ class DenseStore:
     """The vectors of one library under one embedding model, in `folder`."""
 
     def __init__(self, folder: Path, model: EmbeddingModel) -> None:
-        self._folder = folder
+        self.folder = folder
+        """Where everything of this store lies."""
         self._model = model
-        slug = re.sub(r"[^a-z0-9]+", "-", model.name.lower()).strip("-")[:80] or "model"
-        self._collection_name = f"passages-{slug}"
-        self._progress_file = folder / f"{slug}.json"
+        self.slug = re.sub(r"[^a-z0-9]+", "-", model.name.lower()).strip("-")[:80] or "model"
+        """The model's name as a part of file names."""
+        self._collection_name = f"passages-{self.slug}"
+        self._progress_file = folder / f"{self.slug}.json"
         self._collection: Any = None
 
     def missing(self, library: Library) -> int:
         """How many passages have no vector yet."""
-        return library.count_after(self._done(library))
+        return library.count_after(self.done(library))
 
     def update(self, library: Library, *, tell: Told | None = None) -> None:
         """Embed the passages that are new, batch by batch; after an interruption it goes on where it stopped."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with writer_lock(self._folder):
-            done = self._done(library)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with writer_lock(self.folder):
+            done = self.done(library)
             left = library.count_after(done)
             total = library.passage_count
             if not done:
@@ -55,7 +59,7 @@ class DenseStore:
                 collection = self._open()
                 while batch := library.rows_and_texts(after=done, most=_BATCH):
                     vectors = self._model.embed([text for _, text in batch])
-                    with self._translated():
+                    with self.translated():
                         collection.upsert(ids=[str(row) for row, _ in batch], embeddings=vectors)
                     done = batch[-1][0]
                     self._remember(library, done)
@@ -68,11 +72,25 @@ class DenseStore:
         """The nearest passages with their cosine likeness to the question and the other names of its materials."""
         del library
         collection = self._open()
-        vector = self._model.embed_question(_with_names(question))
-        with self._translated():
+        vector = self.question_vector(question)
+        with self.translated():
             found = collection.query(query_embeddings=[vector], n_results=limit, include=["distances"])
         pairs = zip(found["ids"][0], found["distances"][0], strict=True)
         return [(int(row), 1.0 - float(distance)) for row, distance in pairs]
+
+    def question_vector(self, question: str) -> Vectors:
+        """The unit vector of a question and the other names of its materials, shape (dimensions,)."""
+        return self._model.embed_question(_with_names(question))
+
+    def vectors(self, rows: Sequence[int]) -> dict[int, Vectors]:
+        """The vectors of rows as they are kept; rows without one are left out."""
+        collection = self._open()
+        with self.translated():
+            found = collection.get(ids=[str(row) for row in rows], include=["embeddings"])
+        return {
+            int(row): np.asarray(vector, dtype=np.float32)
+            for row, vector in zip(found["ids"], found["embeddings"], strict=True)
+        }
 
     def _open(self) -> Any:
         if self._collection is None:
@@ -87,9 +105,9 @@ class DenseStore:
                     "Search by meaning needs the package chromadb.", hint='pip install "matsmith[literature]"'
                 ) from error
             library: Any = chromadb
-            with self._translated():
+            with self.translated():
                 client: Any = library.PersistentClient(
-                    path=str(self._folder / "chroma"), settings=Settings(anonymized_telemetry=False)
+                    path=str(self.folder / "chroma"), settings=Settings(anonymized_telemetry=False)
                 )
                 self._collection = client.get_or_create_collection(
                     self._collection_name, embedding_function=None, configuration=_NEIGHBOURS
@@ -98,19 +116,19 @@ class DenseStore:
 
     def _empty(self) -> None:
         """Throw away vectors of which nobody knows to which passages they belong."""
-        if self._collection is None and not (self._folder / "chroma").exists():
+        if self._collection is None and not (self.folder / "chroma").exists():
             return
         collection = self._open()
-        with self._translated():
+        with self.translated():
             while ids := collection.get(limit=5000, include=[])["ids"]:
                 collection.delete(ids=ids)
 
     def _forget_removed(self, library: Library) -> None:
         """Delete the vectors of passages that are no longer in the library."""
-        if not (self._folder / "chroma").exists():
+        if not (self.folder / "chroma").exists():
             return
         collection = self._open()
-        with self._translated():
+        with self.translated():
             if collection.count() <= library.passage_count:
                 return
             rows = [int(row) for row in collection.get(include=[])["ids"]]
@@ -118,14 +136,14 @@ class DenseStore:
             part = rows[begin : begin + 5000]
             gone = set(part) - library.rows_present(part)
             if gone:
-                with self._translated():
+                with self.translated():
                     collection.delete(ids=[str(row) for row in sorted(gone)])
 
-    def _done(self, library: Library) -> int:
+    def done(self, library: Library) -> int:
         """The last row that is embedded; 0 when nothing is, or what is there belongs to another library."""
         try:
             state = json.loads(self._progress_file.read_text(encoding="utf-8"))
-            if state["library"] == library.identity and (self._folder / "chroma").is_dir():
+            if state["library"] == library.identity and (self.folder / "chroma").is_dir():
                 return int(state["row"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0
@@ -133,26 +151,27 @@ class DenseStore:
 
     def _remember(self, library: Library, row: int) -> None:
         made = self._progress_file.with_suffix(f".{os.getpid()}.tmp")
-        with self._translated():
+        with self.translated():
             made.write_text(json.dumps({"library": library.identity, "row": row}), encoding="utf-8")
             made.replace(self._progress_file)
 
     @contextlib.contextmanager
-    def _translated(self) -> Generator[None]:
+    def translated(self) -> Generator[None]:
+        """Turn the failures of chromadb and of the disk inside into DataError."""
         from chromadb.errors import ChromaError
 
         try:
             yield
         except (ChromaError, ValueError, RuntimeError, OSError) as error:
             self._collection = None
-            free = shutil.disk_usage(self._folder).free if self._folder.exists() else 0
+            free = shutil.disk_usage(self.folder).free if self.folder.exists() else 0
             hint = (
                 "The disk is nearly full: free some space and run the same command again."
                 if free < 50_000_000
-                else f"If it stays so, remove {self._folder}; `matsmith ingest` makes it again from the library."
+                else f"If it stays so, remove {self.folder}; `matsmith ingest` makes it again from the library."
             )
             raise DataError(
-                f"The vectors in {self._folder} cannot be used: {error}.", hint=hint, retryable=True
+                f"The vectors in {self.folder} cannot be used: {error}.", hint=hint, retryable=True
             ) from error
 
 

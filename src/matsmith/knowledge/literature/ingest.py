@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from matsmith.core.errors import DataError
 from matsmith.core.settings import Settings
@@ -20,7 +20,10 @@ from matsmith.knowledge.literature.readers.files import MOST_BYTES, size_of
 from matsmith.knowledge.literature.readers.process import ReaderProcess
 from matsmith.knowledge.literature.retrieval import Retriever
 
-Stage = Literal["reading", "words", "meaning"]
+if TYPE_CHECKING:
+    from matsmith.knowledge.literature.metadata.work import MetadataService
+
+Stage = Literal["reading", "asking", "words", "meaning"]
 Tell = Callable[[Stage, int, int, str], None]
 """Called with the stage, how much of it is done, how much there is, and what is being worked on."""
 
@@ -36,7 +39,10 @@ class Failure:
 
 @dataclass(kw_only=True)
 class Ingestion:
-    """What came of it. Files are counted once; `skipped` have an ending that is not read."""
+    """What came of it. Files are counted once; `skipped` have an ending that is not read.
+
+    `asked` counts the papers that public services were asked about, `known` those that one of them knew.
+    """
 
     library: Path
     new: int = 0
@@ -46,6 +52,8 @@ class Ingestion:
     skipped: int = 0
     pages: int = 0
     retracted: int = 0
+    asked: int = 0
+    known: int = 0
     documents: int = 0
     passages: int = 0
     failures: list[Failure] = field(default_factory=list[Failure])
@@ -54,12 +62,19 @@ class Ingestion:
 
 
 def ingest(
-    paths: list[Path], *, folder: Path, settings: Settings, tell: Tell | None = None, again: bool = False
+    paths: list[Path],
+    *,
+    folder: Path,
+    settings: Settings,
+    tell: Tell | None = None,
+    again: bool = False,
+    services: Sequence[MetadataService] = (),
 ) -> Ingestion:
     """Take files and folders into the library in `folder`, which is made when it is not there, and bring its stores up to it.
 
     Files that have not changed since are not read again, unless `again`. After an interruption the same call goes on where it stopped.
-    A file that cannot be read becomes a `Failure`. DataError when the library itself cannot be used or written.
+    A file that cannot be read becomes a `Failure`. `services` are asked about the papers; without any, nothing touches the network.
+    DataError when the library itself cannot be used or written.
     """
     found = find_files(paths)
     report = Ingestion(library=folder, skipped=found.skipped)
@@ -77,6 +92,8 @@ def ingest(
             _take_abstract(path, reference, library, report)
         if tell is not None:
             tell("reading", len(found.files), len(found.files), "")
+        if services:
+            _ask_about(library, services, report, again=again, tell=tell)
         retriever = Retriever(library, settings=settings)
         retriever.update(
             tell_words=None if tell is None else lambda done, total: tell("words", done, total, ""),
@@ -88,6 +105,27 @@ def ingest(
         report.retracted = sum(1 for entry in entries if entry.retracted)
         report.passages = library.passage_count
     return report
+
+
+def _ask_about(
+    library: Library,
+    services: Sequence[MetadataService],
+    report: Ingestion,
+    *,
+    again: bool,
+    tell: Tell | None,
+) -> None:
+    """Before the stores are written, because a better title is indexed with its passages."""
+    from matsmith.knowledge.literature.metadata.completion import complete
+
+    done = complete(
+        library,
+        services,
+        again=again,
+        tell=None if tell is None else lambda done, total, name: tell("asking", done, total, name),
+    )
+    report.asked, report.known = done.asked, done.known
+    report.warnings += done.notes
 
 
 def _take_file(

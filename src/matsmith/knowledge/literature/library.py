@@ -9,57 +9,32 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from matsmith.knowledge.literature.chunks import cut
-from matsmith.knowledge.literature.document_json import (
-    pages_from_json,
-    sections_from_json,
-    spans_to_json,
-    strings_from_json,
-    tables_from_json,
-)
-from matsmith.knowledge.literature.documents import DocumentKind, Passage, SourceDocument, document_id
+from matsmith.knowledge.literature.document_json import strings_from_json
+from matsmith.knowledge.literature.documents import Passage, SourceDocument, document_id
 from matsmith.knowledge.literature.library_file import FILE_NAME, open_library_file, transaction, translated
+from matsmith.knowledge.literature.library_rows import (
+    DOCUMENT_COLUMNS,
+    ENTRY_COLUMNS,
+    INSERT_DOCUMENT,
+    INSERT_PASSAGE,
+    SELECT_PASSAGES,
+    DocumentEntry,
+    SourceState,
+    document_of,
+    document_values,
+    entry_of,
+    passage_of,
+    passage_values,
+)
 from matsmith.knowledge.literature.notes import built_in_documents
 from matsmith.knowledge.literature.same_paper import is_same_paper, merge, title_key
-from matsmith.knowledge.literature.terms import index_terms
 
 Added = Literal["new", "same", "better"]
-_ENTRY = "id, title, authors, year, doi, kind, path, retracted"
-_BODY = "text, pages, tables, sections, warnings"
-_PASSAGE = (
-    "p.row, p.document_id, p.start, p.stop, p.page, p.section, p.kind, p.citations, p.dois, p.text, "
-    "d.title, d.kind, d.path, d.retracted FROM passages p JOIN documents d ON d.id = p.document_id"
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DocumentEntry:
-    """A document as a list shows it: everything but its text."""
-
-    id: str
-    title: str
-    authors: tuple[str, ...]
-    year: int | None
-    doi: str
-    kind: DocumentKind
-    path: str
-    retracted: bool | None
-    passages: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceState:
-    """A file as it was when it was ingested, and the documents that came of it."""
-
-    bytes: int
-    modified_ns: int
-    digest: str
-    document_ids: tuple[str, ...]
 
 
 class Library:
@@ -136,22 +111,8 @@ class Library:
         """Every document without its text, by title."""
         counts = "(SELECT count(*) FROM passages WHERE document_id = documents.id)"
         with translated(self._path):
-            statement = f"SELECT {_ENTRY}, {counts} FROM documents ORDER BY title, id"  # noqa: S608 - constants
-            rows = self._connection.execute(statement).fetchall()
-        return [
-            DocumentEntry(
-                id=row[0],
-                title=row[1],
-                authors=strings_from_json(row[2]),
-                year=row[3],
-                doi=row[4],
-                kind=row[5],
-                path=row[6],
-                retracted=_boolean(row[7]),
-                passages=row[8],
-            )
-            for row in rows
-        ]
+            statement = f"SELECT {ENTRY_COLUMNS}, {counts} FROM documents ORDER BY title, id"  # noqa: S608 - constants
+            return [entry_of(row) for row in self._connection.execute(statement)]
 
     def document(self, document_id: str) -> SourceDocument | None:
         """A document with its whole text; None when it is not here."""
@@ -165,7 +126,7 @@ class Library:
         replaces a copy with less text. DataError when the disk or the file refuses.
         """
         passages = cut(document) if passages is None else passages
-        terms = [" ".join(index_terms(f"{p.title} {p.section} {p.text}")) for p in passages]
+        rows = [passage_values(passage) for passage in passages]
         with translated(self._path), transaction(self._connection):
             copies = [copy for copy in self._copies(document) if is_same_paper(copy, document)]
             for copy in copies:
@@ -175,26 +136,8 @@ class Library:
             for copy in copies:
                 document = merge(document, copy)
                 self._connection.execute("DELETE FROM documents WHERE id = ?", (copy.id,))
-            self._write_document(document)
-            self._connection.executemany(
-                "INSERT INTO passages (document_id, start, stop, page, section, kind, citations, dois, terms, text) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        p.document_id,
-                        p.start,
-                        p.end,
-                        p.page,
-                        p.section,
-                        p.kind,
-                        json.dumps(p.citations, ensure_ascii=False),
-                        json.dumps(p.dois, ensure_ascii=False),
-                        words,
-                        p.text,
-                    )
-                    for p, words in zip(passages, terms, strict=True)
-                ],
-            )
+            self._connection.execute(INSERT_DOCUMENT, document_values(document))
+            self._connection.executemany(INSERT_PASSAGE, rows)
             self._changed()
         return "better" if copies else "new"
 
@@ -224,11 +167,36 @@ class Library:
             "retracted": None if retracted is None else int(retracted),
         }
         known = {name: value for name, value in values.items() if value is not None}
-        if known:
-            assignments = ", ".join(f"{name} = ?" for name in known)
-            with translated(self._path), transaction(self._connection):
-                statement = f"UPDATE documents SET {assignments} WHERE id = ?"  # noqa: S608 - names from above
-                self._connection.execute(statement, (*known.values(), document_id))
+        if not known:
+            return
+        assignments = ", ".join(f"{name} = ?" for name in known)
+        with translated(self._path), transaction(self._connection):
+            before = self._documents("id = ?", (document_id,))
+            statement = f"UPDATE documents SET {assignments} WHERE id = ?"  # noqa: S608 - names from above
+            self._connection.execute(statement, (*known.values(), document_id))
+            if before and title is not None and before[0].title != title:
+                self._number_passages_anew(document_id)
+
+    def _number_passages_anew(self, document_id: str) -> None:
+        """Write a document's passages as new rows: its title is searched with each of them, in words and in meaning."""
+        passages = self.passages_of(document_id)
+        self._connection.execute("DELETE FROM passages WHERE document_id = ?", (document_id,))
+        self._connection.executemany(INSERT_PASSAGE, [passage_values(passage) for passage in passages])
+        self._changed()
+
+    def look_ups(self) -> dict[str, datetime]:
+        """When the public services were last asked about each document that they were asked about."""
+        with translated(self._path):
+            rows = self._connection.execute("SELECT document_id, asked_at FROM look_ups").fetchall()
+        return {row[0]: datetime.fromisoformat(row[1]) for row in rows}
+
+    def note_look_up(self, document_id: str) -> None:
+        """Remember that the public services were asked about a document just now; nothing happens when it is not here."""
+        with translated(self._path), transaction(self._connection):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO look_ups SELECT id, ? FROM documents WHERE id = ?",
+                (datetime.now(UTC).isoformat(timespec="seconds"), document_id),
+            )
 
     def synchronise_notes(self) -> None:
         """Bring the built-in notes in the library to those of this version of matsmith."""
@@ -243,19 +211,19 @@ class Library:
         """The passages of a document in order."""
         with translated(self._path):
             rows = self._connection.execute(
-                f"SELECT {_PASSAGE} WHERE p.document_id = ? ORDER BY p.start",
+                f"{SELECT_PASSAGES} WHERE p.document_id = ? ORDER BY p.start",
                 (document_id,),
             ).fetchall()
-        return [_passage(row) for row in rows]
+        return [passage_of(row) for row in rows]
 
     def passages(self, rows: Sequence[int]) -> dict[int, Passage]:
         """Passages by the row numbers that the stores use; rows that are gone are left out."""
         marks = ", ".join("?" * len(rows))
         with translated(self._path):
             found = self._connection.execute(
-                f"SELECT {_PASSAGE} WHERE p.row IN ({marks})", tuple(rows)
+                f"{SELECT_PASSAGES} WHERE p.row IN ({marks})", tuple(rows)
             ).fetchall()
-        return {row[0]: _passage(row) for row in found}
+        return {row[0]: passage_of(row) for row in found}
 
     def rows_and_terms(self) -> Iterator[tuple[int, list[str]]]:
         """Every passage's row number and search terms, in the order of the rows."""
@@ -275,6 +243,14 @@ class Library:
             (row, ". ".join(part for part in (title, section) if part) + "\n" + text)
             for row, title, section, text in rows
         ]
+
+    def rows_after(self, row: int, *, most: int) -> list[int]:
+        """The row numbers above one, in order, at most `most`."""
+        with translated(self._path):
+            found = self._connection.execute(
+                "SELECT row FROM passages WHERE row > ? ORDER BY row LIMIT ?", (row, most)
+            )
+            return [int(number) for (number,) in found]
 
     def rows_present(self, rows: Sequence[int]) -> set[int]:
         """Those of the row numbers that still belong to a passage."""
@@ -336,48 +312,8 @@ class Library:
 
     def _documents(self, condition: str, values: tuple[object, ...]) -> list[SourceDocument]:
         with translated(self._path):
-            statement = f"SELECT {_ENTRY}, {_BODY} FROM documents WHERE {condition}"  # noqa: S608 - constants
-            rows = self._connection.execute(statement, values).fetchall()
-        return [
-            SourceDocument(
-                id=row[0],
-                title=row[1],
-                authors=strings_from_json(row[2]),
-                year=row[3],
-                doi=row[4],
-                kind=row[5],
-                path=row[6],
-                retracted=_boolean(row[7]),
-                text=row[8],
-                pages=pages_from_json(row[9]),
-                tables=tables_from_json(row[10]),
-                sections=sections_from_json(row[11]),
-                warnings=strings_from_json(row[12]),
-            )
-            for row in rows
-        ]
-
-    def _write_document(self, document: SourceDocument) -> None:
-        self._connection.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                document.id,
-                document.title,
-                json.dumps(document.authors, ensure_ascii=False),
-                document.year,
-                document.doi,
-                document.kind,
-                document.path,
-                None if document.retracted is None else int(document.retracted),
-                title_key(document.title) if document.kind != "note" else "",
-                document.text,
-                spans_to_json(document.pages),
-                spans_to_json(document.tables),
-                spans_to_json(document.sections),
-                json.dumps(document.warnings, ensure_ascii=False),
-                datetime.now(UTC).isoformat(timespec="seconds"),
-            ),
-        )
+            statement = f"SELECT {DOCUMENT_COLUMNS} FROM documents WHERE {condition}"  # noqa: S608 - constants
+            return [document_of(row) for row in self._connection.execute(statement, values)]
 
     def _write_metadata(self, document: SourceDocument) -> None:
         self._connection.execute(
@@ -390,25 +326,3 @@ class Library:
                 document.id,
             ),
         )
-
-
-def _boolean(value: int | None) -> bool | None:
-    return None if value is None else bool(value)
-
-
-def _passage(row: tuple[Any, ...]) -> Passage:
-    path = str(row[12]).replace("\\", "/").rsplit("/", 1)[-1]
-    return Passage(
-        document_id=row[1],
-        start=row[2],
-        end=row[3],
-        page=row[4],
-        section=row[5],
-        kind=row[6],
-        citations=strings_from_json(row[7]),
-        dois=strings_from_json(row[8]),
-        text=row[9],
-        title=row[10],
-        name=path.removesuffix(".md") if row[11] == "note" else path,
-        retracted=bool(row[13]),
-    )

@@ -57,6 +57,10 @@ CREATE TABLE sources (
     digest TEXT NOT NULL,
     document_ids TEXT NOT NULL
 ) STRICT;
+CREATE TABLE look_ups (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    asked_at TEXT NOT NULL
+) STRICT;
 """
 
 

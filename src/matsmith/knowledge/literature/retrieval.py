@@ -19,6 +19,7 @@ from matsmith.knowledge.literature.dense_store import DenseStore
 from matsmith.knowledge.literature.documents import Passage
 from matsmith.knowledge.literature.embedding import EmbeddingModel, embedding_lacks, make_embedding_model
 from matsmith.knowledge.literature.library import Library
+from matsmith.knowledge.literature.mapped_vectors import MappedVectors
 from matsmith.knowledge.literature.stores import Told
 
 Mode = Literal["fused", "bm25", "dense"]
@@ -43,7 +44,7 @@ class Retriever:
         self._settings = settings or load_settings()
         self._model = model
         self._words = Bm25Store()
-        self._meaning: DenseStore | None = None
+        self._meaning: MappedVectors | None = None
         self.dense_note = ""
 
     def search(
@@ -110,10 +111,10 @@ class Retriever:
             self.dense_note = str(error)
             return None
 
-    def _dense_store(self) -> DenseStore:
+    def _dense_store(self) -> MappedVectors:
         if self._meaning is None:
             self._model = self._model or make_embedding_model(self._settings)
-            self._meaning = DenseStore(self._dense_folder(), self._model)
+            self._meaning = MappedVectors(DenseStore(self._dense_folder(), self._model))
         return self._meaning
 
     def _dense_folder(self) -> Path:

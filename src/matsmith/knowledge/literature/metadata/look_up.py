@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from matsmith.core.errors import UsageError
 from matsmith.core.settings import Settings
@@ -17,6 +18,7 @@ from matsmith.knowledge.literature.metadata.work import MetadataService, Work, t
 
 # Titles below this likeness are other papers: parts I and II of one series differ by little more.
 _SAME_TITLE = 0.94
+_SILENCE_S = 20.0
 _TELLS_RETRACTIONS = frozenset({"Crossref", "OpenAlex"})
 
 
@@ -29,38 +31,36 @@ class LookUp:
     problems: tuple[str, ...]
 
 
-def services_from(settings: Settings) -> list[MetadataService]:
-    """The services, with the user's keys and address, in the order in which they are asked. Nothing is sent."""
+def services_from(settings: Settings, *, patience_s: float = 60.0) -> list[MetadataService]:
+    """The services, with the user's keys and address, in the order in which they are asked. Nothing is sent.
+
+    `patience_s` is the longest time for one answer with all repeats.
+    """
+    make = partial(_exchange, settings=settings, patience_s=patience_s)
     mail = settings.contact_email or ""
     key = settings.openalex_api_key
     scholar = settings.semantic_scholar_api_key
     return [
-        Crossref(exchange=_exchange("Crossref", crossref.BASE_URL, crossref.LICENCE, settings), mailto=mail),
+        Crossref(exchange=make("Crossref", crossref.BASE_URL, crossref.LICENCE), mailto=mail),
         OpenAlex(
-            exchange=_exchange(
+            exchange=make(
                 "OpenAlex",
                 openalex.BASE_URL,
                 openalex.LICENCE,
-                settings,
                 secrets={"api_key": key.get_secret_value()} if key else {},
             ),
             mailto=mail,
         ),
         SemanticScholar(
-            exchange=_exchange(
+            exchange=make(
                 "Semantic Scholar",
                 semantic_scholar.BASE_URL,
                 semantic_scholar.LICENCE,
-                settings,
                 headers={"x-api-key": scholar.get_secret_value()} if scholar else {},
                 min_interval_s=1.0,
             )
         ),
-        Arxiv(
-            exchange=_exchange(
-                "arXiv", arxiv.BASE_URL, arxiv.LICENCE, settings, min_interval_s=arxiv.MIN_INTERVAL_S
-            )
-        ),
+        Arxiv(exchange=make("arXiv", arxiv.BASE_URL, arxiv.LICENCE, min_interval_s=arxiv.MIN_INTERVAL_S)),
     ]
 
 
@@ -68,8 +68,9 @@ def _exchange(
     service: str,
     base_url: str,
     licence: str,
-    settings: Settings,
     *,
+    settings: Settings,
+    patience_s: float,
     secrets: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
     min_interval_s: float = 0.1,
@@ -83,6 +84,8 @@ def _exchange(
         headers=headers or {},
         min_interval_s=min_interval_s,
         contact=settings.contact_email or "",
+        timeout_s=min(_SILENCE_S, patience_s),
+        total_s=patience_s,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol, cast
 
 from matsmith.knowledge.exchange import ServiceAnswer, ServiceError
 
+_MARK = re.compile(r"^\W*(?:retracted|withdrawn)(?:\s+(?:article|paper))?\s*[:\])–—-]\W*", re.IGNORECASE)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
@@ -85,14 +87,26 @@ def bare_doi(value: Any) -> str:
     return re.sub(r"^(?:https?://(?:dx\.)?doi\.org/|doi:)", "", text)
 
 
+def unmarked(title: str) -> str:
+    """A title without the mark that publishers set before those of retracted papers.
+
+    >>> unmarked("RETRACTED ARTICLE: A room-temperature superconductor")
+    'A room-temperature superconductor'
+    >>> unmarked("Retracted potentials and their use")
+    'Retracted potentials and their use'
+    """
+    return _MARK.sub("", title, count=1)
+
+
 def title_likeness(one: str, other: str) -> float:
-    """How alike two titles are, between 0 and 1, by their letters and digits alone.
+    """How alike two titles are, between 0 and 1, by their letters and digits alone; marks of retraction do not count.
 
     >>> title_likeness("Band gap of InN", "Band Gap of InN.") == 1.0
     True
     """
     plain = [
-        re.sub(r"[^a-z0-9]+", " ", re.sub(r"<[^>]+>", "", text.casefold())).strip() for text in (one, other)
+        re.sub(r"[^a-z0-9]+", " ", re.sub(r"<[^>]+>", "", unmarked(text).casefold())).strip()
+        for text in (one, other)
     ]
     if not all(plain):
         return 0.0

@@ -40,7 +40,7 @@ PUBLISHED = (
     "on 256,963 crystals it was not trained on: energy above hull MAE 61 meV/atom, F1 of stability 0.61, conductivity error "
     "kappa_SRME 1.72 of at most 2 (Riebesell et al. 2025, Matbench Discovery)",
     "M3GNet, CHGNet and MACE-MP-0 alike are too soft: energies and forces of surfaces, defects, phonons and barriers come out "
-    "too low, by a nearly constant factor (Deng et al. 2025, npj Comput. Mater. 11, 9)",
+    "too low, and systematically so (Deng et al. 2025, npj Comput. Mater. 11, 9)",
     "elastic constants: the least accurate of four universal potentials against some 11,000 DFT tensors "
     "(Gao & Wang 2025, arXiv:2510.22999)",
 )

@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
+    answers, sys.stdout = sys.stdout, sys.stderr  # the package says on its output which weights it loads
     import torch
 
     from matsmith.models.potentials.chgnet_batch import BatchedCHGNet
@@ -129,7 +130,7 @@ def main() -> None:
         "atoms": [len(structure) for structure in structures],
         "idle_mb": idle_mb,
     }
-    print(json.dumps(ready), flush=True)
+    print(json.dumps(ready), file=answers, flush=True)
     for line in sys.stdin:
         places: list[int] = json.loads(line)
         block = [structures[place] for place in places]
@@ -150,7 +151,7 @@ def main() -> None:
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "results": found,
         }
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

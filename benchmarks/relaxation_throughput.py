@@ -105,7 +105,11 @@ def race(*, options: argparse.Namespace) -> dict[str, Any]:
         blocks.append(times)
         print(
             f"{begin + len(block):4d} crystals: "
-            + ", ".join(f"{name} {sum(b[name][0] for b in blocks if name in b):.1f} s" for name in sides),
+            + ", ".join(
+                f"{name} {sum(b[name][0] for b in blocks if name in b):.1f} s "
+                f"({sum(b[name][1] for b in blocks if name in b):.1f} of processor)"
+                for name in sides
+            ),
             flush=True,
         )
     whole = sides["ours"].relax(range(options.n))

@@ -83,7 +83,9 @@ def main() -> None:
     parser.add_argument("--pymatgen-queries", type=int, default=200, help="how many of them pymatgen answers")
     arguments = parser.parse_args()
     measure(width=3, phases=20, queries=10, slow_queries=10, seed=1)  # imports are not part of the time
-    print(f"{arguments.queries} queries; processor seconds; the ratio is pymatgen's build and queries over ours")
+    print(
+        f"{arguments.queries} queries; processor seconds; the ratio is pymatgen's build and queries over ours"
+    )
     print(
         "elements phases facets   build   query   pymatgen build   pymatgen query   ratio   difference eV/atom"
     )

@@ -5,9 +5,9 @@ Run: python benchmarks/ingest_speed.py [--pages 1000] [--passages 50000] [--skip
 The papers are made here: prose from a fixed vocabulary of materials science, two tables a paper, about 3,000 characters a page, written by
 `pdf_writer`. For the second part the passages are put into a library directly, and their vectors are random (how long a search takes does
 not depend on what vectors mean; embedding 50,000 passages is the first part's work fifty times over); questions are embedded by the real model.
-Wall time depends on what else the machine does, so processor time stands beside it. Limits are judged by processor time: that of an ingest
-over two cores (reading runs beside indexing, embedding in as many threads as there are cores), that of a question over one. This is what the
-work costs; a busy machine takes longer, and so does an idle one by as much as its cores wait for each other.
+Wall time depends on what else the machine does, so processor time stands beside it, and limits are judged by it: an ingest over two cores
+(nearly all of it is embedding, which takes every core), a question over one. On an idle machine that is close to the time on the clock; on a
+busy one the clock shows more.
 """
 
 from __future__ import annotations

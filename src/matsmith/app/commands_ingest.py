@@ -166,7 +166,7 @@ def _print(report: Ingestion, console: Any) -> None:
     )
     if report.asked:
         console.print(
-            Text(f"Services were asked about {report.asked:,} papers and knew {report.known:,} of them.")
+            Text(f"Papers that services were asked about: {report.asked:,}; known to them: {report.known:,}.")
         )
     if report.retracted:
         console.print(Text(f"{report.retracted} of them are retracted and marked so.", style="unknown"))

@@ -280,6 +280,6 @@ def test_the_command_asks_only_when_it_is_wished(
     finally:
         load_settings.cache_clear()
     shown = " ".join(capsys.readouterr().out.split())
-    assert "asked about 1 papers and knew 1 of them" in shown
+    assert "asked about: 1; known to them: 1." in shown
     assert "1 of them are retracted" in shown
     assert {asked.path for asked in service.asked} >= {"/works/10.1234/a"}

@@ -245,7 +245,7 @@ def test_a_form_of_an_element_is_held_against_the_lowest_one(
     )
     outcome = judged(relaxed(crystal, energy=element_energies()["W"]), table(TABLE + "W,0.0\n"))
     assert outcome.facts["word"] == "stable"
-    assert outcome.quantities["energy_above_hull"].value < 0.02
+    assert outcome.quantities["energy_above_hull"].value < 0.03
 
 
 def test_a_silent_project_is_said_and_asked_again(

@@ -144,11 +144,10 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 formation - gap,
                 sigma,
                 bound=known,
-                # How often it is the lowest form itself was fitted for recognised crystals and for guesses apart.
-                ground_share=polymorphs["ground_share"] if args.structure_known else guesses.ground_share,
-                excess=polymorphs["excess_ev_per_atom"]
-                if args.structure_known
-                else guesses.excess_ev_per_atom,
+                # A guess may be any form of the formula, and the objective's own wishes may keep the lowest ones out; a
+                # recognised crystal is the lowest one as often as the fit has found.
+                ground_share=polymorphs["ground_share"] if args.structure_known else 0.0,
+                excess=polymorphs["excess_ev_per_atom"],
             )
             value += gap
             error = math.hypot(error, _POLYMORPH_SIGMA_EV_PER_ATOM if gap > 0 else 0.0)

@@ -30,6 +30,7 @@ _KEYS = {
     "OPENAI_API_KEY": "agents can reason with a language model (--reasoner openai)",
     "OPENAI_BASE_URL": "the server to ask instead of the usual one",
     "MP_API_KEY": "stability against the Materials Project live",
+    "MATSMITH_OPTIMADE": "mp or alexandria: competing phases over OPTIMADE, without a key",
 }
 
 

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("OPENAI_API_KEY"))
     openai_base_url: str | None = Field(default=None, validation_alias=_alias("OPENAI_BASE_URL"))
     mp_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("MP_API_KEY"))
+    optimade: str | None = Field(
+        default=None,
+        pattern=r"^(mp|alexandria)$",
+        description="mp or alexandria: asked for competing phases over OPTIMADE, without a key; unset asks nobody",
+    )
     openalex_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("OPENALEX_API_KEY"))
     semantic_scholar_api_key: SecretStr | None = Field(
         default=None, validation_alias=_alias("SEMANTIC_SCHOLAR_API_KEY")

@@ -1,7 +1,7 @@
 """The phases that a candidate has to compete with, from the best source at hand, which is always named.
 
-Three tiers: the Materials Project live, the table of its DFT formation energies on disk, and the phases that ship with
-the program. Energies are compared within one tier only; each tier says how a potential's energy is put on its basis.
+Four tiers: the Materials Project live, a provider of OPTIMADE on the same basis where a user names one, the table of the
+project's DFT formation energies on disk, and the phases that ship with the program. Energies are compared within one tier only; each tier says how a potential's energy is put on its basis.
 Phases that a tier lacks can only make a candidate look stabler than it is.
 """
 
@@ -161,16 +161,23 @@ class ReferenceSet:
 
         The references fitted to the table serve the phases that ship too, and the Materials Project where no correction of
         one release differs from another's. Elsewhere the project's own elements serve, since the potential is trained on its
-        present scale, and what it is off by unfitted joins the error.
+        present scale, and what it is off by unfitted joins the error; a tier that tells no energies of elements takes the fitted
+        references with that error.
         """
         from matsmith.knowledge import offsets
 
         formation, sigma = offsets.formation_energy(amounts, energy_ev_per_atom)
-        if self.tier != "materials_project" or len(amounts) == 1 or offsets.is_uncorrected(amounts):
+        if (
+            self.tier not in ("materials_project", "optimade")
+            or len(amounts) == 1
+            or offsets.is_uncorrected(amounts)
+        ):
             return formation, sigma
+        bias = offsets.shipped_offsets().unfitted_bias_ev_per_atom
+        if not self.elemental_energies:
+            return formation, math.hypot(sigma, bias)
         total = sum(amounts.values())
         share = sum(self.elemental_energies[symbol] * amount / total for symbol, amount in amounts.items())
-        bias = offsets.shipped_offsets().unfitted_bias_ev_per_atom
         return energy_ev_per_atom - share, math.hypot(sigma, bias)
 
     def without(self, formula: str | Mapping[str, float]) -> ReferenceSet:
@@ -231,13 +238,14 @@ def references_for(
     cache_dir: Path | None,
     mp_api_key: str | None = None,
     mp_endpoint: str | None = None,
+    optimade: str | None = None,
     timeout_s: float = 60.0,
     extra_phases: Iterable[ReferencePhase] = (),
     only: Tier | None = None,
 ) -> ReferenceSet:
     """Return the competing phases of a chemical system from the best tier at hand, or from the one named in `only`.
 
-    `extra_phases` are phases computed on demand; they stand on the shipped basis and join that tier alone. Why a better
+    `optimade` names a provider to ask when the Materials Project's own client cannot be. `extra_phases` are phases computed on demand; they stand on the shipped basis and join that tier alone. Why a better
     tier was passed over is in `warnings`. Raises `UsageError` for more than `MOST_ELEMENTS` elements, `DataError` when
     no tier covers the system or the one asked for cannot be used.
     """
@@ -253,14 +261,16 @@ def references_for(
             return _from_project(
                 system, cache_dir=cache_dir, api_key=mp_api_key, endpoint=mp_endpoint, timeout_s=timeout_s
             )
+        if tier == "optimade":
+            return _from_optimade(system, provider=optimade or "mp", cache_dir=cache_dir)
         if tier == "dft_table":
             return _from_table(system, data_dir, cache_dir, _stamp(data_dir))
         return _from_shipped(system).with_phases(extra_phases)
 
     if only is not None:
         return ask(only)
-    better: tuple[Tier, ...] = ("materials_project", "dft_table")
-    for tier in better:
+    online: tuple[Tier, ...] = ("materials_project", "optimade") if optimade else ("materials_project",)
+    for tier in (*online, "dft_table"):
         try:
             return replace(ask(tier), warnings=tuple(warnings))
         except DataError as error:
@@ -308,6 +318,25 @@ def _from_project(
         phases=tuple(phases),
         complete=True,
         elemental_energies=ground,
+    )
+
+
+def _from_optimade(system: tuple[str, ...], *, provider: str, cache_dir: Path | None) -> ReferenceSet:
+    from matsmith.knowledge.optimade_phases import optimade_phases
+
+    found = optimade_phases(system, provider=provider, cache_dir=cache_dir)
+    return ReferenceSet(
+        elements=system,
+        tier="optimade",
+        title=found.title,
+        date=found.date,
+        phases=tuple(
+            ReferencePhase(
+                formula=key, formation_energy_ev_per_atom=energy, source=found.title, date=found.date
+            )
+            for key, energy in found.formation_energies_ev_per_atom.items()
+        ),
+        complete=True,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from matsmith.core.errors import DataError
 
-Tier = Literal["materials_project", "dft_table", "shipped"]
+Tier = Literal["materials_project", "optimade", "dft_table", "shipped"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from matsmith.core.errors import DataError
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Method, Outcome, Record
 from matsmith.core.settings import Settings
+from matsmith.knowledge import optimade_phases
 from matsmith.knowledge.guesses import measured_guesses
 from matsmith.knowledge.materials_project import recent_failure
 from matsmith.knowledge.offsets import shipped_offsets
@@ -59,12 +60,18 @@ class StabilityArgs(Args):
 
 
 def _identity(settings: Settings) -> str:
-    key = "no key"
-    if settings.mp_api_key:
-        # While the project does not answer, records are others than those that wait for it.
-        silent = recent_failure(settings.mp_api_key.get_secret_value()) is not None
-        key = "key, no answer" if silent else "key"
-    return f"{tables_identity(settings)}:{shipped_identity()}:{key}"
+    # While a service does not answer, records are others than those that wait for it.
+    failure = _silence(settings)
+    asked = [name for name in ("key" if settings.mp_api_key else None, settings.optimade) if name]
+    online = f"{'+'.join(asked) or 'no key'}{', no answer' if failure else ''}"
+    return f"{tables_identity(settings)}:{shipped_identity()}:{online}"
+
+
+def _silence(settings: Settings) -> DataError | None:
+    """Why the best source of references that is set up does not answer at present."""
+    if settings.mp_api_key is not None:
+        return recent_failure(settings.mp_api_key.get_secret_value())
+    return None if settings.optimade is None else optimade_phases.recent_failure(settings.optimade)
 
 
 @tool(
@@ -81,7 +88,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
     to call an unstable phase stable. Typed failures: `foreign_energy` for a relaxation by another potential than the one
     that made the references' offsets, `no_references` when no tier covers the elements, `no_competitors`
     when the record of competitors holds none that can be compared, `project_silent` (retryable) for the first answer that
-    the Materials Project fails to give; the next call rests on the next best tier, and says in `waits_for` what for.
+    the service that was set up fails to give; the next call rests on the next best tier, and says in `waits_for` what for.
     """
     crystal = deps.crystal(args.relaxed)
     for reference in (args.relaxed, args.lower_form):
@@ -91,7 +98,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
     energy = deps.record(args.relaxed).quantities["energy"].value
     settings = deps.settings
     key = settings.mp_api_key.get_secret_value() if settings.mp_api_key else None
-    silent = key is not None and recent_failure(key) is not None
+    silent = _silence(settings) is not None
     searched = None if args.competitors is None else deps.record(args.competitors)
     try:
         extra = [] if searched is None else phases_of(searched)
@@ -103,15 +110,16 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             data_dir=settings.data_dir,
             cache_dir=settings.cache_dir,
             mp_api_key=key,
+            optimade=settings.optimade,
             extra_phases=extra,
         )
     except DataError as error:
-        waits = key is not None and recent_failure(key) is not None
+        waits = _silence(settings) is not None
         return Outcome.failed(
             "no_references", error.message, hint=error.hint, retryable=error.retryable or waits
         )
-    failure = None if key is None else recent_failure(key)
-    if failure is not None and not silent and references.tier != "materials_project":
+    failure = _silence(settings)
+    if failure is not None and not silent and references.tier in ("dft_table", "shipped"):
         # The runner asks again at once, and the answer by a worse tier is filed as such; see `_identity`.
         return Outcome.failed("project_silent", failure.message, hint=failure.hint, retryable=True)
     amounts = {symbol: float(amount) for symbol, amount in crystal.amounts.items()}
@@ -231,7 +239,7 @@ def _waiting_facts(references: ReferenceSet, failure: DataError | None) -> dict[
     """Says that a better tier was asked in vain: the same call is computed anew once it answers."""
     if failure is None or references.tier == "materials_project":
         return {}
-    return {"waits_for": f"the Materials Project: {failure.message} Judged again when it answers."}
+    return {"waits_for": f"{failure.message} Judged again when it answers."}
 
 
 def _search_facts(references: ReferenceSet, searched: Record | None) -> dict[str, str | int]:

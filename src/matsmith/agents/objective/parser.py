@@ -6,6 +6,8 @@ found before the word beside it is read, and a negation before what it negates.
 
 from __future__ import annotations
 
+import re
+
 from pydantic import ValidationError
 
 from matsmith.agents.decisions import Plan
@@ -183,6 +185,13 @@ def _says_something(draft: Draft) -> bool:
     return bool(draft.targets or chemistry or structure or draft.flags)
 
 
+_COMPOUND = re.compile(r"\bcompounds?\b", re.IGNORECASE)
+_ELEMENTAL = re.compile(
+    r"\b(?:elements? or (?:a )?compounds?|compounds? or (?:an )?(?:pure )?elements?|pure element|elemental)\b",
+    re.IGNORECASE,
+)
+
+
 def _nothing_said(draft: Draft, left: list[str]) -> str:
     reason = f" {draft.questions[0]}" if draft.questions else ""
     if any(draft.refused):
@@ -192,7 +201,9 @@ def _nothing_said(draft: Draft, left: list[str]) -> str:
 
 
 def _specification(draft: Draft, *, objective: str) -> DesignSpec:
-    low, high = draft.elements_range or (1, max(5, len(set(draft.required))))
+    # A compound has two elements at least, unless an element alone is named as well.
+    fewest = 2 if _COMPOUND.search(objective) and not _ELEMENTAL.search(objective) else 1
+    low, high = draft.elements_range or (fewest, max(5, len(set(draft.required))))
     required = list(draft.required)
     if draft.formula:
         required += parse_formula(draft.formula)

@@ -1,0 +1,231 @@
+"""Lattice thermal conductivity of an insulator or semiconductor by Slack's estimate from the corrected elastic moduli.
+
+An estimate of the order of magnitude: its error, measured on crystals left out of the fit of its correction, is three quarters of the
+value. Metals are refused, since their heat travels with electrons. A value that decides anything needs third-order force
+constants from density-functional theory: the conductivities of universal potentials themselves are worse than this estimate.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from pydantic import Field
+
+from matsmith.core.quantity import Quantity, Truth
+from matsmith.core.record import Outcome
+from matsmith.core.settings import Settings
+from matsmith.knowledge.calibration import features_of
+from matsmith.knowledge.conductivity_errors import conductivity_errors, features
+from matsmith.knowledge.references import known_tables
+from matsmith.models.elastic_averages import averages, debye_temperature_k, poisson_ratio, stiffnesses_gpa
+from matsmith.models.elastic_response import (
+    SYMMETRY_TOLERANCE_ANGSTROM,
+    ElasticFailure,
+    ElasticResponse,
+    elastic_responses,
+    standard_primitive,
+)
+from matsmith.models.grueneisen_expansion import mean_square_displacement_angstrom2
+from matsmith.models.slack_conductivity import grueneisen_parameter, slack_conductivity_w_per_m_k
+from matsmith.tools.base import Args, Deps, StructureRef, tool
+from matsmith.tools.elasticity import elastic_identity, moduli_of, no_minimum, refusal_of
+from matsmith.tools.melting import near_melting, refused_as_molten, swing_ratio
+from matsmith.tools.potential import is_default, name_of, potential
+from matsmith.tools.reference_identity import tables_identity
+from matsmith.tools.results import hint_for, method_of
+
+_GRAM_PER_MOL_ANGSTROM3 = 1.66053906660
+_UNTESTED_RELATIVE_SIGMA = 1.0
+_ROOM_K, _TESTED_AROUND_ROOM_K = 300.0, 50.0
+# A gap below this leaves carriers enough at room temperature to count.
+_GAP_EV = 0.1
+_NONMETALS = frozenset(
+    ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Sb", "Te", "I")
+)
+# Their carbides, nitrides and borides conduct like metals; oxides and halides of theirs mostly do not.
+_CONDUCTING_PARTNERS = frozenset(("B", "C", "N"))
+_TRANSITION = frozenset(
+    "Ti V Cr Mn Fe Co Ni Zr Nb Mo Tc Ru Rh Pd Hf Ta W Re Os Ir Pt".split()  # noqa: SIM905
+)
+_SEMICONDUCTING_ELEMENTS = frozenset(("B", "C", "Si", "Ge", "P", "S", "Se", "Te", "I"))
+
+
+class ThermalConductivityArgs(Args):
+    """Which structure, and the temperature."""
+
+    structure: StructureRef
+    temperature_k: float = Field(default=300.0, ge=150, le=3000, description="temperature in K")
+
+
+def why_metallic(amounts: Mapping[str, float]) -> str | None:
+    """Why a composition is taken for a metal by its elements alone, or None.
+
+    >>> why_metallic({"Cu": 1}), why_metallic({"Ti": 1, "C": 1}) is None, why_metallic({"Mg": 1, "O": 1})
+    ('it holds no nonmetal', False, None)
+    """
+    elements = set(amounts)
+    if len(elements) == 1 and not elements <= _SEMICONDUCTING_ELEMENTS:
+        return (
+            "it holds no nonmetal" if not elements & _NONMETALS else "the element conducts or is a molecule"
+        )
+    anions = elements & _NONMETALS
+    if not anions:
+        return "it holds no nonmetal"
+    if anions <= _CONDUCTING_PARTNERS and elements & _TRANSITION:
+        return "carbides, nitrides and borides of transition metals conduct like metals"
+    return None
+
+
+def run_many(batch: Sequence[ThermalConductivityArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
+    """All crystals share the batches of their strained cells."""
+    kept: list[int] = []
+    structures = [deps.crystal(args.structure).to_pymatgen() for args in batch]
+    for index in range(len(batch)):
+        refusal = _metal(batch[index], deps=deps) or refusal_of(
+            standard_primitive(structures[index], tolerance_angstrom=SYMMETRY_TOLERANCE_ANGSTROM)
+        )
+        if refusal is None:
+            kept.append(index)
+        else:
+            yield index, refusal
+    if not kept:
+        return  # no potential is loaded for refusals alone
+    model = potential(deps.settings)
+    last = time.perf_counter()
+    for place, result in elastic_responses([structures[index] for index in kept], potential=model):
+        now = time.perf_counter()
+        index = kept[place]
+        yield index, _outcome(result, args=batch[index], deps=deps).model_copy(update={"wall_s": now - last})
+        last = now
+
+
+def _metal(args: ThermalConductivityArgs, *, deps: Deps) -> Outcome | None:
+    """The typed failure of a metal: by a gap that a table at hand lists, else by its elements."""
+    crystal = deps.crystal(args.structure)
+    reason = None
+    tables = known_tables(deps.settings.data_dir, cache_dir=deps.settings.cache_dir)
+    gap = tables.lookup("measured_band_gap", crystal.formula) or tables.lookup(
+        "computed_band_gap", crystal.formula
+    )
+    if gap is None:
+        reason = why_metallic({symbol: float(amount) for symbol, amount in crystal.amounts.items()})
+    elif gap.value + gap.spread < _GAP_EV and why_metallic(crystal.amounts) is not None:
+        reason = f"{gap.label} lists no gap"
+    if reason is None:
+        return None
+    return Outcome.failed(
+        "metal",
+        f"{crystal.formula} is taken for a metal ({reason}): its heat travels with electrons, which Slack's estimate leaves out.",
+        hint="Take the electrical conductivity and the law of Wiedemann and Franz; nothing here measures it.",
+    )
+
+
+def _outcome(
+    result: ElasticResponse | ElasticFailure, *, args: ThermalConductivityArgs, deps: Deps
+) -> Outcome:
+    if isinstance(result, ElasticFailure):
+        return Outcome.failed(result.code, result.message, hint=hint_for(result.code))
+    bulk = averages(result.relaxed_ion.tensor_gpa).bulk_hill_gpa
+    if not bulk > 0:
+        return no_minimum(bulk)
+    moduli = moduli_of(result, settings=deps.settings)
+    structure = result.structure
+    atoms = len(structure)
+    mass = float(structure.composition.weight) / atoms
+    volume = structure.volume / atoms
+    nu = poisson_ratio(moduli.bulk_gpa, moduli.shear_gpa)
+    debye = debye_temperature_k(
+        bulk_gpa=moduli.bulk_gpa,
+        shear_gpa=moduli.shear_gpa,
+        density_g_per_cm3=mass * _GRAM_PER_MOL_ANGSTROM3 / volume,
+        mass_g_per_mol_atoms=mass,
+    )
+    slack = slack_conductivity_w_per_m_k(
+        debye_k=debye,
+        grueneisen=grueneisen_parameter(nu),
+        mass_g_per_mol_atoms=mass,
+        volume_angstrom3_per_atom=volume,
+        atoms_in_primitive_cell=atoms,
+        temperature_k=args.temperature_k,
+    )
+    amounts = {str(symbol): float(n) for symbol, n in structure.composition.as_dict().items()}
+    known = conductivity_errors()
+    factor, relative, reference = 1.0, _UNTESTED_RELATIVE_SIGMA, ""
+    found = features_of(amounts, computed=1.0)
+    if is_default(deps.settings) and found is not None:
+        factor = known.law.factor(
+            features(
+                debye_k=debye,
+                mass_g_per_mol=mass,
+                volume_angstrom3=volume,
+                electronegativity_spread=found["electronegativity_spread"],
+            )
+        )
+        relative, reference = known.relative_sigma, f"{known.source}, version {known.version}"
+    else:
+        reference = f"{name_of(deps.settings)} was not held against measurement here: no correction, and an assumed error"
+    square = mean_square_displacement_angstrom2(args.temperature_k, debye_k=debye, mass_g_per_mol=mass)
+    ratio = swing_ratio(structure, mean_square_angstrom2=square)
+    refusal = refused_as_molten(structure, temperature_k=args.temperature_k, ratio=ratio)
+    if refusal is not None:
+        return refusal
+    caveat = near_melting(ratio) or _caveat(result, args=args, largest_cell=known.largest_cell)
+    value = factor * slack
+    warning = f"an order of magnitude: the error of {100 * relative:.0f} % was measured on {known.crystals} crystals"
+    return Outcome(
+        quantities={
+            "thermal_conductivity": Quantity(
+                value=value, unit="W/(m*K)", sigma=relative * value, truth=Truth.EXPERIMENT_300K
+            )
+        },
+        facts={
+            "temperature_k": args.temperature_k,
+            "uncorrected_slack_w_per_m_k": round(slack, 3),
+            "correction_factor": round(factor, 4),
+            "debye_temperature_k": round(debye, 1),
+            "grueneisen_parameter": round(grueneisen_parameter(nu), 3),
+            "atoms_in_primitive_cell": atoms,
+            "inconclusive": {"thermal_conductivity": caveat} if caveat else {},
+        },
+        method=method_of(
+            deps.settings, name="Slack's estimate from corrected elastic moduli", reference=reference
+        ),
+        warnings=(warning, caveat) if caveat else (warning,),
+    )
+
+
+def _caveat(result: ElasticResponse, *, args: ThermalConductivityArgs, largest_cell: int) -> str:
+    if stiffnesses_gpa(result.relaxed_ion.tensor_gpa)[0] <= 0:
+        return "the potential finds the crystal mechanically unstable"
+    if len(result.structure) > largest_cell:
+        return f"the estimate was held against cells of at most {largest_cell} atoms, and this one has {len(result.structure)}"
+    if abs(args.temperature_k - _ROOM_K) > _TESTED_AROUND_ROOM_K:
+        return "the estimate was held against measurement at 300 K alone"
+    return ""
+
+
+def _identity(settings: Settings) -> str:
+    return f"{elastic_identity(settings)}:{conductivity_errors().version}:{tables_identity(settings)}"
+
+
+@tool(
+    name="thermal_conductivity",
+    title="Lattice thermal conductivity, estimate",
+    measures=("thermal_conductivity",),
+    cost_s=8.0,
+    needs_worker=True,
+    identity=_identity,
+    run_many=run_many,
+)
+def run(args: ThermalConductivityArgs, *, deps: Deps) -> Outcome:
+    """Lattice thermal conductivity (W/(m K)) of a nonmetal by Slack's estimate, corrected, with its (large) measured error.
+
+    Typed failures: metal, molten, too_large, dispersion_bound, and those of the relaxation.
+
+    Example: matsmith tool thermal_conductivity --args '{"structure": "MgO.cif"}'
+    """
+    return next(iter(run_many([args], deps=deps)))[1]
+
+
+TOOL = run

@@ -40,6 +40,8 @@ def _describe(plan: Plan) -> str:
         said.append(f"{conditions.temperature_k:g} K")
     if conditions.pressure_gpa is not None:
         said.append(f"{conditions.pressure_gpa:g} GPa")
+    if conditions.has_atmosphere:
+        said.append(conditions.describe_atmosphere())
     said += [f"{spec.candidates} candidates"] * (spec.candidates != empty.candidates)
     said += ["new only"] * spec.new_only
     assert spec.budget == empty.budget

@@ -57,7 +57,7 @@ def read_conditions(draft: Draft, bounds: list[Bound]) -> None:
     mentions = find_mentions(draft)
     owned = {one.end for one in mentions if set(one.properties) & _TEMPERATURE_PROPERTIES}
     follows = {one.start for one in mentions if set(one.properties) & _TEMPERATURE_PROPERTIES}
-    previous_end = -1
+    previous_end = draft.atmosphere_end
     for bound in bounds:
         if bound.unit is None or not draft.free(bound.start, bound.end):
             continue

@@ -41,6 +41,9 @@ class Draft:
     atoms_range: tuple[int | None, int | None] = (None, None)
     temperature_k: float | None = None
     pressure_gpa: float | None = None
+    atmosphere: str | None = None
+    oxygen_bar: tuple[float, float] | None = None
+    atmosphere_end: int = -1
     candidates: int | None = None
 
     @classmethod

@@ -11,6 +11,7 @@ import re
 from pydantic import ValidationError
 
 from matsmith.agents.decisions import Plan
+from matsmith.agents.objective.atmospheres import read_atmosphere
 from matsmith.agents.objective.chemistry import read_chemistry
 from matsmith.agents.objective.conditions import read_conditions
 from matsmith.agents.objective.draft import Draft, index_phrases
@@ -75,6 +76,7 @@ def parse_objective(objective: str) -> Plan:
 def _read(draft: Draft) -> None:
     _soft_words(draft)
     bounds = find_bounds(draft)
+    read_atmosphere(draft, bounds)
     refuse_other_stabilities(draft)
     refuse_phrases(draft, bounds)
     read_flags(draft)
@@ -248,7 +250,13 @@ def _specification(draft: Draft, *, objective: str) -> DesignSpec:
         targets=[target for _, target in sorted(draft.targets, key=lambda pair: pair[0])],
         chemistry=chemistry,
         structure=structure,
-        conditions=Conditions(temperature_k=draft.temperature_k, pressure_gpa=draft.pressure_gpa),
+        conditions=Conditions(
+            temperature_k=draft.temperature_k,
+            pressure_gpa=draft.pressure_gpa,
+            atmosphere=draft.atmosphere,
+            oxygen_low_bar=draft.oxygen_bar and draft.oxygen_bar[0],
+            oxygen_high_bar=draft.oxygen_bar and draft.oxygen_bar[1],
+        ),
         candidates=draft.candidates or _DEFAULT_SPEC.candidates,
         new_only="new_only" in draft.flags,
     )

@@ -84,9 +84,14 @@ def _refuse_open(draft: Draft, start: int, end: int) -> None:
 
 
 def _partial_pressures(draft: Draft, bounds: list[Bound]) -> None:
-    """Set aside "1e-15 bar of oxygen": it is a partial pressure; the pressure on the crystal is another thing."""
+    """Set aside "0.1 bar of nitrogen": it is a partial pressure; the pressure on the crystal is another thing.
+
+    Oxygen's has been read before.
+    """
     for bound in bounds:
         if bound.unit is None or bound.unit.dimension != "pressure" or draft.low(bound.end) != "of":
+            continue
+        if not draft.free(bound.start, bound.end):
             continue
         gas = draft.low(bound.end + 1)
         if gas not in (*ELEMENT_NAMES, "o2", "h2", "n2", "co2", "h2o", "water", "air", "argon", "steam"):

@@ -17,6 +17,9 @@ STABLE_EV_PER_ATOM = 0.05
 # "Metastable" or "can be made": 90 % of the metastable phases known lie within 0.067 eV/atom (Sun et al., Sci. Adv. 2,
 # e1600225 (2016)), rounded up.
 METASTABLE_EV_PER_ATOM = 0.07
+# In an atmosphere at temperature: two sigmas of tabulated Gibbs energies (knowledge/thermochemistry/errors.json), as what lies
+# higher reacts.
+IN_ATMOSPHERE_EV_PER_ATOM = 0.01
 
 _WORDS: dict[str, tuple[float, str]] = {
     **dict.fromkeys(
@@ -132,6 +135,9 @@ def _limit_after(draft: Draft, end: int, bounds: list[Bound]) -> Bound | None:
 def _add(draft: Draft, start: int, end: int, *, limit: float, meaning: str, bound: Bound | None) -> None:
     hot = draft.temperature_k is not None and draft.temperature_k > ROOM_TEMPERATURE_K
     name = "energy_above_hull_at_conditions" if hot or draft.pressure_gpa else "energy_above_hull"
+    if draft.atmosphere or draft.oxygen_bar:
+        name, limit = "energy_above_hull_in_atmosphere", IN_ATMOSPHERE_EV_PER_ATOM
+        meaning = "stable in that atmosphere, within what the tables resolve"
     explicit = any(target.property == "energy_above_hull" for _, target in draft.targets)
     if bound and bound.unit:
         value = to_property_unit(bound.value, bound.unit, property_name=name)
@@ -168,7 +174,7 @@ def _survival(draft: Draft) -> None:
             "withstand",
             "withstanding",
         ):
-            if draft.temperature_k is None and draft.pressure_gpa is None:
+            if draft.temperature_k is None and draft.pressure_gpa is None and draft.oxygen_bar is None:
                 continue
             _add(
                 draft,

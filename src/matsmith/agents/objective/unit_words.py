@@ -123,6 +123,8 @@ _TABLE: dict[str, dict[str, tuple[str, ...]]] = {
     "magnetisation": {"mu_B/atom": (r"(?:μ_?b|mu_?b|bohr magnetons?) ?(?:/|per) ?at(?:om|\.)?",)},
     "magnetic moment": {"mu_B": (r"μ_?b", r"mu_?b", r"bohr magnetons?")},
     "surface energy": {"J/m**2": (r"j ?(?:/|per) ?m ?\^?\*{0,2}2",)},
+    "share by mass": {"mg/kg": (r"mg ?(?:/|per) ?kg", r"milligrams? per kilogram", "ppm(?! ?(?:/|per))")},
+    "heat capacity": {"J/(kg*K)": (r"j ?/ ?\(? ?kg ?[-*/·]? ?k ?\)?", r"j ?kg\^?-1 ?k\^?-1")},
     "thermopower": {"uV/K": (r"[uμ]v ?/ ?k", "microvolts? per kelvin")},
     "toughness": {"MPa*m**0.5": (r"mpa ?\*? ?(?:√ ?m|m ?\^? ?\(?(?:0\.5|1/2)\)?|sqrt\(m\))",)},
     "piezoelectric coefficient": {"pC/N": ("pc ?/ ?n",)},

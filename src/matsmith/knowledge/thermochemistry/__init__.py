@@ -1,0 +1,1 @@
+"""Measured thermochemistry: Gibbs energies of gases, solids and liquids, and equilibria between them."""

@@ -68,3 +68,15 @@ def test_without_tables_the_label_still_names_what_it_asked(tmp_path: Path) -> N
     found = label(_crystal("rocksalt", Na="Hf", Cl="Rb"), settings=settings)
     assert found.label is Novelty.NEW
     assert not any("Materials Project" in name for name in found.lists)
+
+
+def test_a_formula_that_somebody_has_reported_is_not_new(settings: Settings) -> None:
+    crystal = _crystal("rocksalt", Na="Tb", Cl="As")
+    assert label(crystal, settings=settings, reported={"HfN": "elsewhere"}).label is Novelty.NEW
+    found = label(crystal, settings=settings, reported={"AsTb": "reported in the literature, evidence 0a1b"})
+    assert found.label is Novelty.KNOWN
+    assert "evidence 0a1b" in found.match
+    assert not found.structure_matched
+    # Where a list holds it, that counts for more.
+    magnesia = label(_crystal("rocksalt", Na="Mg", Cl="O"), settings=settings, reported={"MgO": "somewhere"})
+    assert magnesia.structure_matched

@@ -61,7 +61,7 @@ def test_a_tool_that_lacks_its_tables_is_not_offered(plain: Settings, tmp_path: 
     )
     furnished = Settings(data_dir=tmp_path, cache_dir=tmp_path)
     assert "known_property" in [tool.name for tool in tools_for("bulk_modulus", settings=furnished)]
-    assert tools_for("hardness", settings=furnished) == []
+    assert tools_for("work_function", settings=furnished) == []
 
 
 def test_declarations_are_read_without_torch() -> None:

@@ -80,6 +80,11 @@ class ConvexHull:
         return self._planes
 
     @property
+    def facets(self) -> IntArray:
+        """Numbers of the corners of each lower facet, in the order of `planes`, shape (facets, k)."""
+        return self._facets
+
+    @property
     def stable(self) -> list[int]:
         """Numbers of the phases that are corners of the hull, ascending; elements are not among them."""
         count = len(self._energies)

@@ -31,7 +31,7 @@ class Args(BaseModel):
 
     @classmethod
     def reference_fields(cls) -> dict[str, str]:
-        """Names of the fields that hold an id, with what the id stands for ('structure' or 'record')."""
+        """Names of the fields that hold an id, with what the id stands for ('structure', 'record' or 'file')."""
         found: dict[str, str] = {}
         for name, info in cls.model_fields.items():
             extra: Any = info.json_schema_extra
@@ -47,6 +47,14 @@ StructureRef = Annotated[
         min_length=1,
         description="a structure: id of a candidate, id of a record that holds one, or path of a CIF or POSCAR file",
         json_schema_extra={_REFERENCE: "structure"},
+    ),
+]
+FileRef = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="path of a CIF or POSCAR file that may have partly occupied sites",
+        json_schema_extra={_REFERENCE: "file"},
     ),
 ]
 RecordRef = Annotated[

@@ -6,6 +6,7 @@ structure matches none of them: then it is a new ordering, which may still be a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from matsmith.core.candidate import Novelty, NoveltyLabel
@@ -18,15 +19,19 @@ if TYPE_CHECKING:
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
 
-def label(crystal: Crystal, *, settings: Settings) -> NoveltyLabel:
+def label(crystal: Crystal, *, settings: Settings, reported: Mapping[str, str] | None = None) -> NoveltyLabel:
     """Compare a crystal with every list at hand, and with the known crystals of its formula.
 
-    `lists` names all lists that were asked, whether the formula stands in them or not.
+    `reported` are formulas that somebody has written of, by reduced key, each with where: they are known too. `lists` names all lists that
+    were asked, whether the formula stands in them or not.
     """
     key = reduced_key(crystal.amounts)
     lists = named_lists(settings)
     names = tuple(named.label for named in lists)
     holding = [named.label for named in lists if key in named.keys]
+    if not holding and reported and key in reported:
+        match = f"formula; structure not compared ({reported[key]})"
+        return NoveltyLabel(label=Novelty.KNOWN, lists=names, match=match)
     if not holding:
         return NoveltyLabel(label=Novelty.NEW, lists=names, match="")
     at_hand = structures_of(key)

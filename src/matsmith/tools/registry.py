@@ -14,14 +14,35 @@ from matsmith.tools.base import Tool
 _MODULES = {
     "known_crystal": "matsmith.tools.known_crystal",
     "known_property": "matsmith.tools.known_property",
+    "known_moduli": "matsmith.tools.known_moduli",
     "element_price": "matsmith.tools.element_price",
+    "supply": "matsmith.tools.supply",
+    "reaction_energy": "matsmith.tools.reaction_energy",
     "screen": "matsmith.tools.screen",
     "relax": "matsmith.tools.relax",
     "density": "matsmith.tools.density",
     "magnetisation": "matsmith.tools.magnetisation",
     "symmetry": "matsmith.tools.symmetry",
+    "xray_pattern": "matsmith.tools.xray_pattern",
     "stability": "matsmith.tools.stability",
+    "atmosphere_stability": "matsmith.tools.atmosphere_stability",
+    "decomposition_temperature": "matsmith.tools.decomposition_temperature",
+    "oxygen_window": "matsmith.tools.oxygen_window",
+    "pourbaix": "matsmith.tools.pourbaix",
+    "identify_phases": "matsmith.tools.identify_phases",
     "equation_of_state": "matsmith.tools.equation_of_state",
+    "elasticity": "matsmith.tools.elasticity",
+    "thermal_conductivity": "matsmith.tools.thermal_conductivity",
+    "thermal_expansion": "matsmith.tools.thermal_expansion",
+    "phonons": "matsmith.tools.phonons",
+    "quasi_harmonic": "matsmith.tools.quasi_harmonic",
+    "electrochemical_window": "matsmith.tools.electrochemical_window",
+    "orderings": "matsmith.tools.orderings",
+    "intercalation_voltage": "matsmith.tools.intercalation_voltage",
+    "surface_energy": "matsmith.tools.surface_energy",
+    "vacancy_formation": "matsmith.tools.vacancy_formation",
+    "ion_percolation": "matsmith.tools.ion_percolation",
+    "migration_barrier": "matsmith.tools.migration_barrier",
     "competing_forms": "matsmith.tools.competing_forms",
     "polymorphs": "matsmith.tools.polymorphs",
     "competing_phases": "matsmith.tools.competing_phases",
@@ -50,7 +71,7 @@ def get_tool(name: str) -> Tool:
 
 
 # Tools that only know what has been measured or computed before: for a new material they have no answer.
-LOOK_UPS = frozenset({"known_crystal", "known_property"})
+LOOK_UPS = frozenset({"known_crystal", "known_moduli", "known_property"})
 
 
 def known_only(property_name: str, *, settings: Settings) -> bool:

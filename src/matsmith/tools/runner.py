@@ -23,7 +23,7 @@ from matsmith.core.record import Outcome, Record, Status
 from matsmith.core.settings import Settings
 from matsmith.tools.base import Args, Deps, Tool
 from matsmith.tools.registry import get_tool
-from matsmith.tools.structure_files import read_structure
+from matsmith.tools.structure_files import file_digest, read_structure
 from matsmith.tools.worker import ENVIRONMENT, request_for
 
 _WORKER = "matsmith.tools.worker"
@@ -210,6 +210,10 @@ class ToolRunner:
                 continue
             if kind == "record":
                 inputs[reference] = self.ledger.consume(reference)
+                continue
+            if kind == "file":
+                # What stands in the file counts, not where it lies.
+                stored[name] = file_digest(Path(reference))
                 continue
             found = self._structure(reference)
             inputs[reference] = found

@@ -1,11 +1,12 @@
 """Reading crystals from files: CIF and POSCAR, or whatever else pymatgen reads; what is none is refused by name.
 
 Every refusal is an `UnreadableStructure` with a code. What passes is whole: ordered, of elements that exist, in a cell with
-a volume, of a size that tools can take.
+a volume, of a size that tools can take. Partly occupied sites pass `read_disordered` alone, which the tool `orderings` uses.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import warnings
 from pathlib import Path
@@ -61,6 +62,28 @@ def is_structure_file(path: Path) -> bool:
 
 def read_structure(path: Path) -> Crystal:
     """Read a crystal from a CIF, POSCAR or any file that pymatgen reads. Raises `UnreadableStructure` that says why not."""
+    structure = _sound(path)
+    _refuse_disorder(structure, path)
+    try:
+        return Crystal.from_pymatgen(structure)
+    except ValidationError as error:
+        raise UnreadableStructure(
+            "bad_cell", f"{path} holds no sound crystal: {error.errors()[0]['msg']}.", hint="Check its cell."
+        ) from error
+
+
+def read_disordered(path: Path) -> Structure:
+    """Read a crystal whose sites may be partly occupied; everything else is as `read_structure` wants it."""
+    return _sound(path)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a structure file, by which records know it. Raises `UnreadableStructure` where there is none."""
+    _check_file(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _check_file(path: Path) -> None:
     if not path.is_file():
         raise UnreadableStructure(
             "no_file",
@@ -73,14 +96,13 @@ def read_structure(path: Path) -> Crystal:
             f"{path} is too large for a crystal ({path.stat().st_size / 1e6:.0f} MB).",
             hint="Give a file of one crystal.",
         )
+
+
+def _sound(path: Path) -> Structure:
+    _check_file(path)
     structure = _parsed(path)
     _check(structure, path)
-    try:
-        return Crystal.from_pymatgen(structure)
-    except ValidationError as error:
-        raise UnreadableStructure(
-            "bad_cell", f"{path} holds no sound crystal: {error.errors()[0]['msg']}.", hint="Check its cell."
-        ) from error
+    return structure
 
 
 def _parsed(path: Path) -> Structure:
@@ -176,19 +198,25 @@ def _check(structure: Structure, path: Path) -> None:
                 f"{path} places an atom thousands of cells away.",
                 hint="Check its coordinates.",
             )
-    if not structure.is_ordered:
-        shared = next(str(site.species) for site in sites if not site.is_ordered)
+    for site in sites:
+        for species in site.species:
+            symbol = str(species.symbol)
+            if not is_element(symbol):
+                raise UnreadableStructure(
+                    "no_element",
+                    f"{path} holds {symbol!r}, which is no element.",
+                    hint="Name its elements.",
+                )
+
+
+def _refuse_disorder(structure: Structure, path: Path) -> None:
+    shared = next((str(site.species) for site in structure if not site.is_ordered), None)
+    if shared is not None:
         raise UnreadableStructure(
             "disordered",
             f"{path} has partially occupied sites, such as {shared}.",
-            hint="Order it first: a potential needs whole atoms.",
+            hint=f"Order it first: `matsmith tool orderings file={path}` gives a record whose id tools take as a structure.",
         )
-    for site in sites:
-        symbol = str(site.specie.symbol)
-        if not is_element(symbol):
-            raise UnreadableStructure(
-                "no_element", f"{path} holds {symbol!r}, which is no element.", hint="Name its elements."
-            )
 
 
 def _check_cell(structure: Structure, path: Path) -> None:

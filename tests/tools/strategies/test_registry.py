@@ -15,7 +15,11 @@ def test_every_strategy_has_its_own_name() -> None:
 
 
 def test_the_baseline_comes_first_and_nothing_is_missing_on_a_bare_machine(bare: Settings) -> None:
-    assert [strategy.name for strategy in available_strategies(bare)] == ["known", "decoration"]
+    assert [strategy.name for strategy in available_strategies(bare)] == [
+        "known",
+        "decoration",
+        "proposed",
+    ]
 
 
 def test_a_wrong_name_is_answered_with_the_nearest() -> None:

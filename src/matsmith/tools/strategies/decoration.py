@@ -75,7 +75,8 @@ class _Decoration:
             )
         }
         # Without anything to follow the guided stream and the plain one would be the same.
-        following = bool(request.parents or request.directive.elements or request.directive.prototypes)
+        told = request.directive
+        following = bool(request.parents or told.elements or told.prototypes or told.formulas)
         turns = _TURNS if following else tuple("plain" if turn == "guided" else turn for turn in _TURNS)
         for turn in cycle(turns):
             order = (turn, *(name for name in streams if name != turn))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,7 @@ def formula_pool(
             if spec.new_only and key in known:
                 continue
             value += _NEW * (key not in known) - _SEEN_FORMULA * request.seen_formulas.get(key, 0)
+            extra += log(request.directive.formulas.get(key, 1.0))
             found.append(Scored(score=value, pull=extra, key=key, amounts=amounts))
     return found
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from matsmith.core.candidate import Candidate
 from matsmith.core.directive import Directive
+from matsmith.core.proposal import ProposedFormula, Substitution
 from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec
 
@@ -23,7 +24,8 @@ class StrategyRequest:
 
     `count` is how many candidates the caller means to take; a strategy may offer more. `parents` are good candidates to
     draw near, best first, each with its realised score. `seen` holds the ids of candidates that the run already has;
-    `seen_formulas` counts them by `matsmith.knowledge.formulas.reduced_key`.
+    `seen_formulas` counts them by `matsmith.knowledge.formulas.reduced_key`. `formulas` and `substitutions` (each with the
+    candidate that it changes) are what the generator wants to see tried, for the strategy `proposed` alone.
     """
 
     spec: DesignSpec
@@ -34,6 +36,8 @@ class StrategyRequest:
     parents: tuple[Candidate, ...] = ()
     seen: frozenset[str] = frozenset()
     seen_formulas: Mapping[str, int] = field(default_factory=_no_formulas)
+    formulas: tuple[ProposedFormula, ...] = ()
+    substitutions: tuple[tuple[Candidate, Substitution], ...] = ()
 
 
 class Strategy(Protocol):

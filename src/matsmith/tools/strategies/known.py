@@ -1,7 +1,7 @@
 """What is already known first: the labelled baseline, ordered by what tables and neighbours say about the targets.
 
-Its crystals are measured ones, the prototypes' own compounds, and formulas of the tables in the most plausible prototypes of
-their stoichiometry (at most two a formula). Many users' best answer exists already.
+Its crystals are measured ones, the prototypes' own compounds, and formulas of the tables, or of the literature that the directive names, in
+the most plausible prototypes of their stoichiometry (at most two a formula). Many users' best answer exists already.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _PER_FORMULA = 2
 _NOT_AT_HAND, _SECOND_GUESS, _PER_PENALTY = 0.5, 0.7, 0.15
 # What a formula loses when a target's value is guessed, and the score from which guesses can compete with facts.
 _GUESSED, _GUESS_BELOW = 0.7, -1.5
+# What a formula counts that the literature reports to meet a target and of which no table knows every value: a guess better than most.
+_REPORTED = -0.9
 _BROAD = ("formation_energy", "energy_above_hull")
 
 
@@ -105,6 +107,8 @@ def _ordered(
     formulas = _formulas(request, settings=settings, ratios=set(by_ratio))
     tables = tables_of(settings)
     scores = facts_scores(request.spec, list(formulas), tables=tables)
+    reported = (key for key, weight in request.directive.formulas.items() if weight > 1 and key in formulas)
+    scores |= {key: _REPORTED for key in reported if key not in scores}
     heap: list[tuple[float, str, int, KnownStructure | Placement | None]] = []
     for key, score in scores.items():
         heapq.heappush(heap, (-score - formulas[key], key, 0, None))
@@ -150,7 +154,8 @@ def _formulas(
     spec, tables = request.spec, tables_of(settings)
     permitted = permitted_elements(spec)
     at_hand = {*measured_keys(), *compound_keys(), *shipped_keys()}
-    keys = set(at_hand)
+    # What the literature reports to meet a target is known too, whether a table lists it or not.
+    keys = at_hand | {key for key, weight in request.directive.formulas.items() if weight > 1}
     for name in {*_BROAD, *(target.property for target in spec.targets)}:
         source = BY_PROPERTY.get(name)
         if source is not None and tables.has(source.name):
@@ -166,9 +171,8 @@ def _formulas(
         ):
             continue
         if conforms_chemistry(spec, amounts, permitted=permitted) is None:
-            weight = element_weight(amounts, request=request) - _SECOND_GUESS * request.seen_formulas.get(
-                key, 0
-            )
+            weight = formula_weight(key, request=request)
+            weight -= _SECOND_GUESS * request.seen_formulas.get(key, 0)
             if weight > -np.inf:
                 found[key] = weight
     return found
@@ -189,6 +193,12 @@ def _guessed_scores(request: StrategyRequest, keys: Sequence[str], *, settings: 
         for (key, _), value in zip(members, values, strict=True):
             scores[key] = float(value) - _GUESSED
     return scores
+
+
+def formula_weight(key: str, *, request: StrategyRequest) -> float:
+    """Return the directive's log-weight of a formula by itself and by its elements; minus infinity when forbidden."""
+    weight = element_weight(key_amounts(key), request=request)
+    return weight + float(np.log(request.directive.formulas.get(key, 1.0)))
 
 
 def element_weight(symbols: Collection[str], *, request: StrategyRequest) -> float:

@@ -12,9 +12,12 @@ from matsmith.tools.strategies.interface import Strategy
 
 KNOWN = "known"
 """The strategy that offers what is already known: the labelled baseline."""
+PROPOSED = "proposed"
+"""The strategy that makes what the generator asked for by formula; it draws nothing of its own."""
 _MODULES = {
     KNOWN: "matsmith.tools.strategies.known",
     "decoration": "matsmith.tools.strategies.decoration",
+    PROPOSED: "matsmith.tools.strategies.proposed",
 }
 
 

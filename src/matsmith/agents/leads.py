@@ -7,14 +7,14 @@ verdict is computed from it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from matsmith.agents.objective.prototypes import PROTOTYPE_WORDS
 from matsmith.core.errors import UnitError
 from matsmith.core.properties import physical_problem
-from matsmith.core.quantity import Relation
 from matsmith.core.run import Lead, LeadKind, Stance
-from matsmith.core.spec import DesignSpec, Target
+from matsmith.core.spec import Conditions, DesignSpec, Target
 from matsmith.core.units import convert
 from matsmith.knowledge.literature.documents import Passage, SourceDocument
 from matsmith.knowledge.literature.extraction.families import FAMILIES
@@ -28,24 +28,34 @@ _FAILS = re.compile(
     r"does not (?:form|exist)|do not (?:form|exist)|loses? (?:the|its) single phase|amorphi[sz]es?|corrodes?|not stable)\b",
     re.IGNORECASE,
 )
+# Of a long table only so many are kept, those that say most first.
 _MOST = 12
+_RANK = {Stance.WORTH_TRYING: 0, Stance.KNOWN_TO_FAIL: 1, Stance.REPORTED: 2}
+_KELVIN = re.compile(r"(\d+(?:\.\d+)?)\s?(K|°\s?C|C)\b")
+_PRESSURE = re.compile(r"(\d+(?:\.\d+)?)\s?(GPa|kbar|MPa)\b")
+_GPA = {"GPa": 1.0, "kbar": 0.1, "MPa": 0.001}
+# What is taken for the conditions of the specification: elastic constants and gaps change by a few percent over this much.
+_ROOM_K, _WITHIN_K, _WITHIN_GPA = 300.0, 150.0, 1.0
 
 
 def leads_of(passage: Passage, *, document: SourceDocument, spec: DesignSpec) -> list[Lead]:
-    """The leads in a passage, values of the targets' properties first; values that no solid has are left out."""
+    """The leads in a passage, those that meet a target first; values that no solid has are left out."""
     found: dict[tuple[str, str, str, str], Lead] = {}
     for value in values_in(passage, document=document):
-        family = FAMILIES[value.family]
-        target = next((t for t in spec.targets if t.property in (family.measured, family.computed)), None)
-        lead = _of_value(value, target) if target else None
+        lead = _of_value(value, spec)
         if lead is not None:
             found.setdefault((lead.kind, lead.name, lead.property, lead.words), lead)
-    for lead in [*_failures(passage.text), *_prototypes(passage.text)]:
+    meeting = [lead.words for lead in found.values() if lead.stance is Stance.WORTH_TRYING]
+    for lead in [*_failures(passage.text), *_prototypes(passage.text, meeting=meeting)]:
         found.setdefault((lead.kind, lead.name, lead.property, ""), lead)
-    return list(found.values())[:_MOST]
+    return sorted(found.values(), key=lambda lead: _RANK[lead.stance])[:_MOST]
 
 
-def _of_value(value: ExtractedValue, target: Target) -> Lead | None:
+def _of_value(value: ExtractedValue, spec: DesignSpec) -> Lead | None:
+    family = FAMILIES[value.family]
+    target = next((t for t in spec.targets if t.property in (family.measured, family.computed)), None)
+    if target is None:
+        return None
     try:
         low, high = (convert(end, value.unit, target.unit or value.unit) for end in (value.low, value.high))
     except UnitError:
@@ -54,10 +64,12 @@ def _of_value(value: ExtractedValue, target: Target) -> Lead | None:
         return None
     lower = None if value.relation == "below" else low
     upper = None if value.relation == "above" else high
+    # A computed gap says little of a measured one, and a value at other conditions little of these.
+    same = value.registered == target.property and comparable(value.conditions, conditions=spec.conditions)
     return Lead(
         kind=LeadKind.CHEMISTRY,
         name=value.material,
-        stance=_stance(lower, upper, target),
+        stance=stance_of(lower, upper, target) if same else Stance.REPORTED,
         property=target.property,
         low=lower,
         high=upper,
@@ -67,21 +79,41 @@ def _of_value(value: ExtractedValue, target: Target) -> Lead | None:
     )
 
 
-def _stance(low: float | None, high: float | None, target: Target) -> Stance:
+def comparable(written: Sequence[str], *, conditions: Conditions) -> bool:
+    """Whether a value reported at these conditions may be held against a target at the specification's.
+
+    Without a temperature of its own a specification means room temperature or below. Conditions that name neither a temperature nor a
+    pressure always may.
+
+    >>> comparable(["at room temperature"], conditions=Conditions()), comparable(["at 1200 K"], conditions=Conditions())
+    (True, False)
+    >>> comparable(["under 20 GPa"], conditions=Conditions()), comparable(["at 927 °C"], conditions=Conditions(temperature_k=1200))
+    (False, True)
+    """
+    text = "; ".join(written)
+    wanted_k, wanted_gpa = conditions.temperature_k, conditions.pressure_gpa or 0.0
+    for number, unit in _KELVIN.findall(text):
+        kelvin = float(number) + (0.0 if unit == "K" else 273.15)
+        if wanted_k is None and kelvin > _ROOM_K + _WITHIN_K:
+            return False
+        if wanted_k is not None and abs(kelvin - wanted_k) > _WITHIN_K:
+            return False
+    return all(
+        abs(float(number) * _GPA[unit] - wanted_gpa) <= _WITHIN_GPA
+        for number, unit in _PRESSURE.findall(text)
+    )
+
+
+def stance_of(low: float | None, high: float | None, target: Target) -> Stance:
     """How a reported interval stands to a target; an interval that leaves it open is only reported."""
-    wanted = target.value
-    if wanted is None:
+    if not target.is_constraint:
         return Stance.REPORTED
-    if target.relation is Relation.ABOVE:
-        meets, fails = low is not None and low >= wanted, high is not None and high < wanted
-    elif target.relation is Relation.BELOW:
-        meets, fails = high is not None and high <= wanted, low is not None and low > wanted
-    elif target.relation is Relation.BETWEEN and target.upper is not None:
-        meets = low is not None and high is not None and wanted <= low and high <= target.upper
-        fails = (high is not None and high < wanted) or (low is not None and low > target.upper)
-    else:
-        return Stance.REPORTED
-    return Stance.WORTH_TRYING if meets else Stance.KNOWN_TO_FAIL if fails else Stance.REPORTED
+    wanted = target.interval
+    at_least = float("-inf") if low is None else low
+    at_most = float("inf") if high is None else high
+    if at_least >= wanted.low and at_most <= wanted.high:
+        return Stance.WORTH_TRYING
+    return Stance.KNOWN_TO_FAIL if at_most < wanted.low or at_least > wanted.high else Stance.REPORTED
 
 
 def _failures(text: str) -> list[Lead]:
@@ -104,13 +136,19 @@ def _failures(text: str) -> list[Lead]:
     return found
 
 
-def _prototypes(text: str) -> list[Lead]:
-    """Structure types that a passage names."""
-    found: list[Lead] = []
+def _prototypes(text: str, *, meeting: Sequence[str]) -> list[Lead]:
+    """Structure types that a passage names; worth trying where the same words report a value that meets a target."""
+    found: dict[str, Lead] = {}
     for match in _prototype_words().finditer(text):
-        name = PROTOTYPE_WORDS[" ".join(re.split(r"[\s-]+", match.group().lower())).removesuffix("s")]
-        found.append(Lead(kind=LeadKind.PROTOTYPE, name=name, stance=Stance.REPORTED, words=match.group()))
-    return found
+        words = " ".join(re.split(r"[\s-]+", match.group().lower()))
+        name = PROTOTYPE_WORDS[words if words in PROTOTYPE_WORDS else words.removesuffix("s")]
+        beside = next((quote for quote in meeting if match.group() in quote), "")
+        stance = Stance.WORTH_TRYING if beside else Stance.REPORTED
+        if name not in found or stance is Stance.WORTH_TRYING:
+            found[name] = Lead(
+                kind=LeadKind.PROTOTYPE, name=name, stance=stance, words=beside or match.group()
+            )
+    return list(found.values())
 
 
 @lru_cache(maxsize=1)

@@ -6,24 +6,23 @@ time from the run's budget, and gives the same quotes every time.
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import LiteratureQuestion
-from matsmith.agents.leads import leads_of
+from matsmith.agents.literature_survey import Finding, best, survey
 from matsmith.core.crystal import content_hash
 from matsmith.core.errors import DataError
 from matsmith.core.run import EventKind, Evidence
 from matsmith.core.spec import DesignSpec
-from matsmith.knowledge.literature.documents import Passage, SourceDocument
 from matsmith.knowledge.literature.library import Library
 from matsmith.knowledge.literature.library_file import FILE_NAME
-from matsmith.knowledge.literature.reported import impossible_value
-from matsmith.knowledge.literature.retrieval import retrieve
-from matsmith.knowledge.literature.untrusted import is_suspicious
 
 _LIMIT_PER_QUERY = 3
-_LIMIT = 8
+# Quotes of the reasoner's searches, and passages that report values of the targets' properties.
+_LIMIT, _LIMIT_OF_VALUES = 8, 8
 
 
 def gather_evidence(context: RunContext) -> list[Evidence]:
@@ -45,37 +44,51 @@ def gather_evidence(context: RunContext) -> list[Evidence]:
 
 
 def search(
-    queries: list[str], *, spec: DesignSpec | None = None, folder: Path | None = None
+    queries: Sequence[str], *, spec: DesignSpec | None = None, folder: Path | None = None
 ) -> list[Evidence]:
-    """The best passages of all queries, each once, with its quote checked against the source and its leads for the specification.
+    """The best passages of all queries and those that report values of the targets' properties, each once.
 
-    `folder` holds a library, which holds the notes too; without one the notes are searched. DataError when the library cannot be read.
+    Every quote is checked against its source and carries its leads for the specification. `folder` holds a library, which holds the notes
+    too; without one the notes are searched. DataError when the library cannot be read.
     """
-    if folder is not None and (folder / FILE_NAME).is_file():
-        with Library.open(folder) as library:
-            return _search(queries, library, spec=spec or DesignSpec())
-    with Library.built_in() as library:
+    with opened(folder) as library:
         return _search(queries, library, spec=spec or DesignSpec())
 
 
-def _search(queries: list[str], library: Library, *, spec: DesignSpec) -> list[Evidence]:
-    found: dict[str, Passage] = {}
+def reports(spec: DesignSpec, *, folder: Path | None = None) -> list[Evidence]:
+    """Every passage found that reports a value of a target's property. DataError when the library cannot be read."""
+    with opened(folder) as library:
+        return [evidence_of(finding) for finding in survey(library, spec=spec)]
+
+
+@contextmanager
+def opened(folder: Path | None) -> Generator[Library]:
+    """The library in a folder, or the built-in notes where there is none."""
+    library = (
+        Library.open(folder) if folder is not None and (folder / FILE_NAME).is_file() else Library.built_in()
+    )
+    with library:
+        yield library
+
+
+def _search(queries: Sequence[str], library: Library, *, spec: DesignSpec) -> list[Evidence]:
+    found: dict[str, Finding] = {}
     for query in queries:
-        for passage in retrieve(library, query, limit=_LIMIT_PER_QUERY, mode="bm25"):
-            if not is_suspicious(passage.text) and not is_suspicious(passage.title):
-                found.setdefault(passage.id, passage)
-    ranked = sorted(found.values(), key=lambda passage: -passage.score)
-    evidence: list[Evidence] = []
-    for passage in ranked:
-        document = library.document(passage.document_id)
-        if document is None or not document.holds(passage) or len(evidence) == _LIMIT:
-            continue
-        if not impossible_value(passage, document=document):
-            evidence.append(_evidence(passage, document, spec=spec))
-    return evidence
+        for finding in best(query, library=library, spec=spec, limit=_LIMIT_PER_QUERY, known=found):
+            passage = finding.passage
+            if passage.id not in found or found[passage.id].passage.score < passage.score:
+                found[passage.id] = finding
+    ranked = sorted(found.values(), key=lambda finding: -finding.passage.score)[:_LIMIT]
+    chosen = {finding.passage.id: finding for finding in ranked}
+    values = [finding for finding in survey(library, spec=spec) if finding.passage.id not in chosen]
+    values.sort(key=lambda finding: not finding.steers)
+    chosen |= {finding.passage.id: finding for finding in values[:_LIMIT_OF_VALUES]}
+    return [evidence_of(finding) for finding in chosen.values()]
 
 
-def _evidence(passage: Passage, document: SourceDocument, *, spec: DesignSpec) -> Evidence:
+def evidence_of(finding: Finding) -> Evidence:
+    """A passage as evidence."""
+    passage, document = finding.passage, finding.document
     note = document.kind == "note"
     return Evidence(
         id=content_hash([document.id, passage.start, passage.text], digits=8),
@@ -90,5 +103,5 @@ def _evidence(passage: Passage, document: SourceDocument, *, spec: DesignSpec) -
         page=passage.page,
         dois=list(passage.dois) if note or not document.doi else [document.doi],
         retracted=bool(document.retracted) or passage.retracted,
-        leads=leads_of(passage, document=document, spec=spec),
+        leads=list(finding.leads),
     )

@@ -19,6 +19,7 @@ from matsmith.agents.literature_questions import (
 )
 from matsmith.agents.reasoners.interface import Reasoner
 from matsmith.core.errors import BudgetExceeded, ReasonerError
+from matsmith.core.references import bare_numbers
 from matsmith.knowledge.literature.answers import (
     Corpus,
     LiteratureAnswer,
@@ -43,6 +44,7 @@ _READ_PER_ROUND = 8
 _RELEVANT = 4
 _ENOUGH = 2
 _MOST_EVIDENCE = 8
+_LONGEST_OPEN = 300
 _LONGEST_QUERY = 300
 
 
@@ -235,7 +237,7 @@ def _finished(
         searched=searched,
         statements=tuple(statements),
         contradictions=tuple(contradictions_among(ask(question), passages, corpus=corpus)),
-        warnings=(*warnings, *retraction_warnings(quoted)),
+        warnings=(*warnings, *_still_open(written), *retraction_warnings(quoted)),
         reasoner=reasoner.name,
     )
 
@@ -244,8 +246,7 @@ def _statements(
     written: WrittenAnswer, evidence: dict[str, _Evidence], *, warnings: list[str]
 ) -> list[Statement]:
     """The statements that their evidence bears out; one that says more than that is replaced by the quotes themselves."""
-    kept: list[Statement] = []
-    shown: set[str] = set()
+    kept: list[tuple[Statement, bool]] = []
     for statement in written.statements:
         sources = [evidence[label] for label in dict.fromkeys(statement.evidence) if label in evidence]
         quotes = tuple({quote.id: quote for one in sources for quote in one.quotes}.values())
@@ -253,20 +254,35 @@ def _statements(
             warnings.append("A statement was dropped: it names no evidence.")
             continue
         text = " ".join(statement.text.split())
-        problem = (
-            "it addresses its reader"
-            if is_suspicious(text)
-            else unsupported(text, quotes=quotes, passages=[one.passage for one in sources])
-        )
+        problem = _problem(text, quotes=quotes, sources=sources)
         if not problem:
-            kept.append(Statement(text=text, quotes=quotes))
+            kept.append((Statement(text=text, quotes=quotes), True))
             continue
         warnings.append(f"A statement was replaced by what its sources say: {problem}.")
-        for quote in quotes:
-            if quote.id not in shown:
-                kept.append(Statement(text=quote.text, quotes=(quote,)))
-                shown.add(quote.id)
-    return kept
+        kept += [(Statement(text=quote.text, quotes=(quote,)), False) for quote in quotes]
+    # A source that another statement rests on is quoted there; said again in its place it would read as a finding of its own.
+    shown = {quote.id for statement, own in kept if own for quote in statement.quotes}
+    statements: list[Statement] = []
+    for statement, own in kept:
+        if own or statement.quotes[0].id not in shown:
+            statements.append(statement)
+            shown.add(statement.quotes[0].id)
+    return statements
+
+
+def _problem(text: str, *, quotes: tuple[Quote, ...], sources: list[_Evidence]) -> str:
+    """Why words of a model cannot be shown, "" when they can."""
+    if is_suspicious(text):
+        return "it addresses its reader"
+    return unsupported(text, quotes=quotes, passages=[one.passage for one in sources])
+
+
+def _still_open(written: WrittenAnswer | None) -> list[str]:
+    """What the model says that the sources leave open, as a warning; without numbers, since no source can back them here."""
+    text = " ".join(written.missing.split()).rstrip(".") if written is not None else ""
+    if not text or len(text) > _LONGEST_OPEN or is_suspicious(text) or bare_numbers(text):
+        return []
+    return [f"The sources leave open: {text}."]
 
 
 def _best_quotes(evidence: dict[str, _Evidence]) -> list[Quote]:

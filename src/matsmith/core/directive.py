@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 
 class Directive(BaseModel):
@@ -15,6 +18,10 @@ class Directive(BaseModel):
     prototypes: dict[str, float] = Field(default_factory=dict)
     elements_per_formula: dict[str, float] = Field(
         default_factory=dict, description="weights by number of elements, keys '1' to '5'"
+    )
+    # Written by code only, from what the literature reports; it never forbids, and no model sees it.
+    formulas: SkipJsonSchema[dict[str, Annotated[float, Field(gt=0, le=10)]]] = Field(
+        default_factory=dict, description="by reduced formula, elements in alphabetical order"
     )
     parents: list[str] = Field(
         default_factory=list[str], description="ids of candidates to draw near, best first"

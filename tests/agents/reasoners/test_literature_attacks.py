@@ -21,6 +21,7 @@ from matsmith.agents.generator import propose
 from matsmith.agents.leads import leads_of
 from matsmith.agents.literature import gather_evidence
 from matsmith.agents.literature_answer import answer
+from matsmith.agents.literature_outlook import informed
 from matsmith.agents.literature_questions import (
     Reading,
     ReadingQuestion,
@@ -29,6 +30,7 @@ from matsmith.agents.literature_questions import (
     WrittenAnswer,
     WrittenStatement,
 )
+from matsmith.agents.objective import parse_objective
 from matsmith.agents.reasoners.interface import Usage, checked
 from matsmith.agents.reasoners.openai_server import OpenAIReasoner
 from matsmith.agents.reasoners.rules import RulesReasoner, generation
@@ -213,7 +215,13 @@ def test_no_attack_changes_what_the_rules_decide(
     ]
     strategies = ["known", "decoration"]
     plain = GenerationQuestion(spec=spec, round=0, strategies=strategies, capacity=20)
-    told = GenerationQuestion(spec=spec, round=0, strategies=strategies, capacity=20, evidence=evidence)
+    told = GenerationQuestion(
+        spec=spec,
+        round=0,
+        strategies=strategies,
+        capacity=20,
+        evidence=evidence,
+    )
     assert generation(told) == generation(plain)
     assert kind in GROUPS
 
@@ -234,3 +242,16 @@ def test_a_library_full_of_attacks_changes_neither_quotes_nor_candidates(
         assert not is_suspicious(evidence.quote)
         assert all(lead.high is None or lead.high <= 500 for lead in evidence.leads)
     assert propose(dirty, round_number=0) == propose(clean, round_number=0)
+
+
+def test_a_library_full_of_attacks_changes_nothing_in_a_plan(tmp_path: Path) -> None:
+    folder = write_library(
+        tmp_path / "library",
+        [(f"a{n}", f"# The bulk modulus of oxides {n}\n\n{t}\n") for n, (_, t) in enumerate(ATTACKS)],
+    )
+    for objective in ("an oxide with a bulk modulus above 150 GPa", "an oxide, as stiff as possible"):
+        made = parse_objective(objective)
+        clean, dirty = informed(made, folder=None), informed(made, folder=folder)
+        assert dirty.spec == clean.spec
+        assert dirty.reported == clean.reported
+        assert dirty.warnings == clean.warnings

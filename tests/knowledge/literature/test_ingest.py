@@ -249,3 +249,39 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(tmp_path: Path, words_only
     assert report.new + report.unchanged + report.same == 12
     pointer = json.loads((library / "bm25" / "current").read_text())
     assert [path.name for path in (library / "bm25").glob("index-*")] == [pointer["folder"]]
+
+
+LONG_TITLE = "# The elastic constants of hafnium nitride films\n\n"
+
+
+def test_a_file_that_became_shorter_replaces_its_earlier_state(tmp_path: Path, words_only: Settings) -> None:
+    file, folder = tmp_path / "a.md", tmp_path / "library"
+    file.write_text(LONG_TITLE + "The bulk modulus of HfN is 269 GPa. " + "More of it follows here. " * 20)
+    ingest([file], folder=folder, settings=words_only)
+    with Library.open(folder) as library:
+        (entry,) = (entry for entry in library.documents() if entry.kind != "note")
+        library.set_metadata(entry.id, doi="10.1234/x", retracted=True)
+    file.write_text(LONG_TITLE + "The bulk modulus of HfN is 270 GPa.")
+    report = ingest([file], folder=folder, settings=words_only)
+    assert (report.documents, report.failures) == (1, [])
+    with Library.open(folder) as library:
+        (entry,) = (entry for entry in library.documents() if entry.kind != "note")
+        # What a service has said of the paper stays.
+        assert (entry.doi, entry.retracted) == ("10.1234/x", True)
+        document = library.document(entry.id)
+        assert document is not None
+        assert "270 GPa" in document.text
+    assert ingest([file], folder=folder, settings=words_only).unchanged == 1
+
+
+def test_a_lesser_copy_keeps_the_paper_when_the_fuller_one_becomes_another(
+    tmp_path: Path, words_only: Settings
+) -> None:
+    full, lesser, folder = tmp_path / "a.md", tmp_path / "b.md", tmp_path / "library"
+    full.write_text(LONG_TITLE + "The bulk modulus of HfN is 269 GPa. " + "More of it follows here. " * 20)
+    lesser.write_text(LONG_TITLE + "The bulk modulus of HfN is 269 GPa.")
+    ingest([full], folder=folder, settings=words_only)
+    assert ingest([lesser], folder=folder, settings=words_only).same == 1
+    full.write_text("# Another paper about the density of garnets and spinels\n\nIt is about something else.")
+    ingest([tmp_path], folder=folder, settings=words_only)
+    assert "The elastic constants of hafnium nitride films" in titles(folder)

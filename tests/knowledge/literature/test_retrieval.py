@@ -18,6 +18,7 @@ from matsmith.knowledge.literature.bm25_store import Bm25Store
 from matsmith.knowledge.literature.dense_store import DenseStore
 from matsmith.knowledge.literature.documents import SourceDocument, document_id
 from matsmith.knowledge.literature.library import Library
+from matsmith.knowledge.literature.readers.markdown import read_markdown
 from matsmith.knowledge.literature.retrieval import Retriever, fuse
 from matsmith.knowledge.literature.tokenizer import tokenize
 
@@ -231,3 +232,19 @@ def test_minilm_in_numpy_and_in_torch_agree() -> None:
         assert np.abs(model.embed_question(text) - vector).max() < 1e-5
     alike = model.embed_question("At which temperature does BaTiO3 stop being ferroelectric?")
     assert int(np.argmax(vectors @ alike)) == 0
+
+
+def test_a_question_is_answered_where_no_index_can_be_kept(tmp_path: Path) -> None:
+    """A file stands where the folder of the index should: as on a full disk, nothing can be written there."""
+    texts = {"stiff": "The bulk modulus of HfN is 269 GPa.", "soft": "The hardness of talc is low."}
+    with Library.open(tmp_path, create=True) as library:
+        for name, text in texts.items():
+            library.add(read_markdown(f"# About {name}\n\n{text}\n".encode(), path=f"{name}.md"))
+        (tmp_path / "bm25").write_text("in the way")
+        store = Bm25Store()
+        with pytest.raises(DataError):
+            store.update(library)
+        for each in (store, Bm25Store()):
+            (row, _), *rest = each.search(library, "bulk modulus of HfN", limit=5)
+            assert "269 GPa" in library.passages([row])[row].text
+            assert rest == []

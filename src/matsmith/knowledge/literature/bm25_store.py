@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matsmith.core.errors import DataError
 from matsmith.knowledge.literature.library import Library
 from matsmith.knowledge.literature.library_file import translated, writer_lock
 from matsmith.knowledge.literature.spellings import materials_in
@@ -48,8 +49,15 @@ class Bm25Store:
             tell(len(self._rows), len(self._rows))
 
     def search(self, library: Library, question: str, *, limit: int) -> list[tuple[int, float]]:
-        """The passages that share a term with the question or with another spelling of its materials."""
-        self.update(library)
+        """The passages that share a term with the question or with another spelling of its materials.
+
+        Where the index cannot be kept, on a full disk say, the question is answered from one in memory, with the same result.
+        """
+        try:
+            self.update(library)
+        except DataError:
+            if self._stamp != library.stamp:
+                self._build(library, library.stamp)
         scores = self._scores(question)
         count = min(limit, int(np.count_nonzero(scores)))
         if count == 0:

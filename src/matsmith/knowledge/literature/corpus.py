@@ -40,6 +40,13 @@ class LibraryCorpus:
         return dense_available(self._library) or ""
 
     @property
+    def limit_of_meaning(self) -> str:
+        """What search by meaning cannot do although meaning is compared, as a sentence; "" when there is nothing to say."""
+        from matsmith.knowledge.literature.retrieval import retriever_of
+
+        return retriever_of(self._library).dense_limit()
+
+    @property
     def document_count(self) -> int:
         """Documents in it."""
         return self._library.document_count

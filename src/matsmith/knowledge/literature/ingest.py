@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal
 from matsmith.core.errors import DataError
 from matsmith.core.settings import Settings
 from matsmith.knowledge.literature.chunks import cut
-from matsmith.knowledge.literature.documents import SourceDocument
 from matsmith.knowledge.literature.file_search import find_files, shown
 from matsmith.knowledge.literature.library import Added, Library, SourceState
 from matsmith.knowledge.literature.readers.bibtex import Reference
-from matsmith.knowledge.literature.readers.files import MOST_BYTES, size_of
+from matsmith.knowledge.literature.readers.docling_pdf import docling_lacks
+from matsmith.knowledge.literature.readers.files import MOST_BYTES, PdfReader, size_of
 from matsmith.knowledge.literature.readers.process import ReaderProcess
 from matsmith.knowledge.literature.retrieval import Retriever
 
@@ -68,14 +68,18 @@ def ingest(
     settings: Settings,
     tell: Tell | None = None,
     again: bool = False,
+    reader: PdfReader = "pdfium",
     services: Sequence[MetadataService] = (),
 ) -> Ingestion:
     """Take files and folders into the library in `folder`, which is made when it is not there, and bring its stores up to it.
 
     Files that have not changed since are not read again, unless `again`. After an interruption the same call goes on where it stopped.
-    A file that cannot be read becomes a `Failure`. `services` are asked about the papers; without any, nothing touches the network.
-    DataError when the library itself cannot be used or written.
+    A file that cannot be read becomes a `Failure`. `reader` reads the PDF files. `services` are asked about the papers; without any, nothing touches the network.
+    DataError when the library itself cannot be used or written, or the reader is not installed.
     """
+    lacking = docling_lacks() if reader == "docling" else None
+    if lacking:
+        raise DataError(lacking, hint="Leave --reader out: PDF files are then read without it.")
     found = find_files(paths)
     report = Ingestion(library=folder, skipped=found.skipped)
     report.failures += [
@@ -83,11 +87,11 @@ def ingest(
     ]
     with Library.open(folder, create=True) as library:
         library.synchronise_notes()
-        with ReaderProcess() as reader:
+        with ReaderProcess(reader=reader) as process:
             for number, path in enumerate(found.files):
                 if tell is not None:
                     tell("reading", number, len(found.files), shown(path))
-                _take_file(path, found.known.get(path.resolve()), library, reader, report, again=again)
+                _take_file(path, found.known.get(path.resolve()), library, process, report, again=again)
         for path, reference in found.abstracts:
             _take_abstract(path, reference, library, report)
         if tell is not None:
@@ -175,24 +179,30 @@ def _take_file(
         report.failures.append(Failure(path=name, message=message, hint=hint))
         return
     # From here on a failure is the library's and no file's, and ends the work.
-    _count(library.add(document, passages), report)
+    earlier = _earlier(before, path=name, library=library)
+    _count(library.add(document, passages, instead_of=earlier), report)
     report.pages += len(document.pages)
     report.warnings += [(name, warning) for warning in document.warnings]
     library.note_source(
         name,
         SourceState(
-            bytes=state.st_size, modified_ns=state.st_mtime_ns, digest=digest, document_ids=(document.id,)
+            bytes=state.st_size,
+            modified_ns=state.st_mtime_ns,
+            digest=digest,
+            document_ids=(library.kept_id(document),),
         ),
     )
-    if before is not None:
-        _forget(before.document_ids, document, library)
 
 
-def _forget(old: tuple[str, ...], document: SourceDocument, library: Library) -> None:
-    """Take out the documents of an earlier state of a file, unless another file is their source too."""
-    still = {each for ids in library.sources().values() for each in ids}
-    for document_id in set(old) - still - {document.id}:
-        library.remove(document_id)
+def _earlier(before: SourceState | None, *, path: str, library: Library) -> set[str]:
+    """The documents of an earlier state of a file, but those that another file is the source of too.
+
+    They go before the new state is compared with what is here, or a shorter new state would count as a lesser copy of the old one.
+    """
+    if before is None:
+        return set()
+    still = {each for source, ids in library.sources().items() if source != path for each in ids}
+    return set(before.document_ids) - still
 
 
 def _take_abstract(path: Path, reference: Reference, library: Library, report: Ingestion) -> None:
@@ -215,10 +225,10 @@ def _take_abstract(path: Path, reference: Reference, library: Library, report: I
             )
         )
         return
-    _count(library.add(document), report)
-    library.note_source(name, SourceState(bytes=0, modified_ns=0, digest=digest, document_ids=(document.id,)))
-    if before is not None:
-        _forget(before.document_ids, document, library)
+    earlier = _earlier(before, path=name, library=library)
+    _count(library.add(document, instead_of=earlier), report)
+    kept = library.kept_id(document)
+    library.note_source(name, SourceState(bytes=0, modified_ns=0, digest=digest, document_ids=(kept,)))
 
 
 def _count(added: Added, report: Ingestion) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -119,15 +119,31 @@ class Library:
         found = self._documents("id = ?", (document_id,))
         return found[0] if found else None
 
-    def add(self, document: SourceDocument, passages: Sequence[Passage] | None = None) -> Added:
+    def add(
+        self,
+        document: SourceDocument,
+        passages: Sequence[Passage] | None = None,
+        *,
+        instead_of: Collection[str] = (),
+    ) -> Added:
         """Add a document with its passages (cut here when None) and say what became of it.
 
         "new"; "same" when its paper is here already, which then gains what this copy adds to the metadata; "better" when it
-        replaces a copy with less text. DataError when the disk or the file refuses.
+        replaces a copy with less text. `instead_of` are the ids of earlier states of the document: they go in the same transaction, and what
+        was known of the same paper stays. DataError when the disk or the file refuses.
         """
         passages = cut(document) if passages is None else passages
         rows = [passage_values(passage) for passage in passages]
         with translated(self._path), transaction(self._connection):
+            earlier = [
+                old for each in sorted(set(instead_of) - {document.id}) if (old := self.document(each))
+            ]
+            for old in earlier:
+                if is_same_paper(old, document):
+                    document = merge(document, old)
+                self._connection.execute("DELETE FROM documents WHERE id = ?", (old.id,))
+            if earlier:
+                self._changed()
             copies = [copy for copy in self._copies(document) if is_same_paper(copy, document)]
             for copy in copies:
                 if copy.id == document.id or len(copy.text) >= len(document.text):
@@ -140,6 +156,13 @@ class Library:
             self._connection.executemany(INSERT_PASSAGE, rows)
             self._changed()
         return "better" if copies else "new"
+
+    def kept_id(self, document: SourceDocument) -> str:
+        """The id of the copy of a document's paper that is here; the document's own when there is none."""
+        with translated(self._path):
+            copies = [copy for copy in self._copies(document) if is_same_paper(copy, document)]
+        same = any(copy.id == document.id for copy in copies)
+        return document.id if same or not copies else copies[0].id
 
     def remove(self, document_id: str) -> None:
         """Take a document out; nothing happens when it is not here."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from matsmith.core.errors import DataError
 
 FILE_NAME = "library.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The format of the file. Libraries of every earlier format are brought up to it when they are opened."""
 _APPLICATION_ID = 0x4D53_4C42  # "MSLB"
 _PATIENCE_S = 60.0
 _SCHEMA = """
@@ -62,6 +63,17 @@ CREATE TABLE look_ups (
     asked_at TEXT NOT NULL
 ) STRICT;
 """
+
+
+# What brings a library from a format to the next one. The first format was in use with and without the table that came last.
+_UPGRADES = {
+    1: """
+CREATE TABLE IF NOT EXISTS look_ups (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    asked_at TEXT NOT NULL
+) STRICT;
+"""
+}
 
 
 def open_library_file(path: Path | None, *, create: bool) -> sqlite3.Connection:
@@ -131,6 +143,11 @@ def translated(path: Path | None) -> Generator[None]:
                 hint="Wait for it to end and run the same command again.",
                 retryable=True,
             ) from error
+        if "no such" in message:
+            raise DataError(
+                f"The library {where} is damaged: {message}.",
+                hint="Move its folder away and ingest the files again.",
+            ) from error
         raise DataError(
             f"The library {where} cannot be used: {message}.", hint="Choose a folder that you can write to."
         ) from error
@@ -168,9 +185,6 @@ def writer_lock(folder: Path, *, wait_s: float = 3600.0) -> Generator[None]:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, frozen: bool) -> None:
-    if not frozen:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     application, version, tables = _marks(connection)
     if application == 0 and tables == 0:
@@ -183,12 +197,34 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, frozen: bool) -> Non
         raise DataError(
             f"{path} is a database of another program.", hint="Choose another folder for the library."
         )
-    if version != SCHEMA_VERSION:
-        age = "a newer" if version > SCHEMA_VERSION else "an older"
+    if not 1 <= version <= SCHEMA_VERSION:
+        age = "a newer" if version > SCHEMA_VERSION else "an unknown"
         raise DataError(
-            f"The library in {path.parent} was made by {age} version of matsmith (format {version}, this one reads {SCHEMA_VERSION}).",
+            f"The library in {path.parent} was made by {age} version of matsmith (format {version}, this one reads 1 to {SCHEMA_VERSION}).",
             hint="Use that version, or ingest the files into another folder with --library.",
         )
+    if frozen:
+        # Nothing that reads needs what later formats have added.
+        return
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    if version < SCHEMA_VERSION:
+        _upgrade(connection)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a library of an earlier format to the present one, all or nothing; another process may have done so meanwhile."""
+    with transaction(connection):
+        for step in range(_marks(connection)[1], SCHEMA_VERSION):
+            _execute(connection, _UPGRADES[step])
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _execute(connection: sqlite3.Connection, statements: str) -> None:
+    """Run statements one by one: `executescript` would commit the transaction around them."""
+    for statement in statements.split(";"):
+        if statement.strip():
+            connection.execute(statement)
 
 
 def _marks(connection: sqlite3.Connection) -> tuple[int, int, int]:
@@ -199,9 +235,7 @@ def _marks(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    for statement in _SCHEMA.split(";"):
-        if statement.strip():
-            connection.execute(statement)
+    _execute(connection, _SCHEMA)
     rows = [("identity", uuid.uuid4().hex), ("generation", "0")]
     connection.executemany("INSERT INTO state VALUES (?, ?)", rows)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")

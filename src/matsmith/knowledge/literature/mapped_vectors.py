@@ -39,6 +39,10 @@ class MappedVectors:
         """How many passages have no vector yet."""
         return self._record.missing(library)
 
+    def ready(self, library: Library) -> bool:
+        """Whether a question can be answered from the copy as it is, without chromadb."""
+        return self._load(self._stamp_of(library)) and not self.missing(library)
+
     def update(self, library: Library, *, tell: Told | None = None) -> None:
         """Embed the passages that are new, then bring the copy up to them. DataError when either cannot be written."""
         self._record.update(library, tell=tell)

@@ -17,7 +17,12 @@ from matsmith.core.settings import Settings, load_settings
 from matsmith.knowledge.literature.bm25_store import Bm25Store
 from matsmith.knowledge.literature.dense_store import DenseStore
 from matsmith.knowledge.literature.documents import Passage
-from matsmith.knowledge.literature.embedding import EmbeddingModel, embedding_lacks, make_embedding_model
+from matsmith.knowledge.literature.embedding import (
+    EmbeddingModel,
+    embedding_lacks,
+    make_embedding_model,
+    store_lacks,
+)
 from matsmith.knowledge.literature.library import Library
 from matsmith.knowledge.literature.mapped_vectors import MappedVectors
 from matsmith.knowledge.literature.stores import Told
@@ -83,19 +88,27 @@ class Retriever:
 
     def dense_lacks(self) -> str:
         """Why search by meaning is not available now; "" when it is."""
-        lacking = embedding_lacks(self._settings)
+        lacking = embedding_lacks(self._settings, kept=True)
         if lacking:
             return lacking
+        lacking = embedding_lacks(self._settings)
+        if lacking:
+            return "" if self._dense_store().ready(self._library) else lacking
         missing = self._dense_store().missing(self._library)
         if missing > _EMBED_AT_ONCE:
             return f"{missing:,} passages have no vectors yet: run `matsmith ingest` to make them."
         return ""
 
+    def dense_limit(self) -> str:
+        """What search by meaning cannot do although it is available now: take in new papers without chromadb; "" when it can."""
+        return "" if self.dense_lacks() else store_lacks() or ""
+
     def update(self, *, tell_words: Told | None = None, tell_meaning: Told | None = None) -> None:
         """Bring both stores up to the library; vectors only when they can be had."""
         self._words.update(self._library, tell=tell_words)
-        self.dense_note = embedding_lacks(self._settings) or ""
-        if not self.dense_note:
+        lacking = embedding_lacks(self._settings) or ""
+        self.dense_note = self.dense_lacks() if lacking else ""
+        if not lacking:
             self._dense_store().update(self._library, tell=tell_meaning)
 
     def _dense(self, question: str, depth: int, tell: Told | None) -> list[tuple[int, float]] | None:

@@ -96,7 +96,7 @@ def _spellings_of(key: str) -> tuple[str, ...]:
     made = _made_names(key) if key.isalnum() else ()
     # A name that is made by rule may belong to another material of the table: tin oxide is SnO2 there.
     names = tuple(name for name in made if _names().get(_one_name(name), key) == key)
-    formulas = () if known else (_pretty(key),)
+    formulas = () if known else (written_formula(key),)
     return tuple(dict.fromkeys((*known, *formulas, *names)))
 
 
@@ -155,10 +155,10 @@ def _key(formula: str) -> str:
         return ""
 
 
-def _pretty(key: str) -> str:
+def written_formula(key: str) -> str:
     """A key written as people write formulas: cations first, oxygen last.
 
-    >>> _pretty("N4Si3"), _pretty("BaO3Zr")
+    >>> written_formula("N4Si3"), written_formula("BaO3Zr")
     ('Si3N4', 'BaZrO3')
     """
     parts = re.findall(r"([A-Z][a-z]?)(\d*)", key.removeprefix("="))

@@ -62,12 +62,14 @@ class AnalysedSentence:
         return _REFERS_BACK.match(self.clear) is not None
 
 
-_analysed: OrderedDict[tuple[str, int], tuple[AnalysedSentence, ...]] = OrderedDict()
+_Key = tuple[str, str, tuple[tuple[int, int], ...]]
+_analysed: OrderedDict[_Key, tuple[AnalysedSentence, ...]] = OrderedDict()
 
 
 def sentences_of(document: SourceDocument) -> tuple[AnalysedSentence, ...]:
     """The sentences of a document outside of its tables and front matter; the last few documents are kept."""
-    key = (document.id, len(document.tables))
+    # By the text and not by the id: a piece of a document is read as a document of its own, and keeps the id.
+    key = (document.text, document.kind, tuple((table.start, table.end) for table in document.tables))
     found = _analysed.get(key)
     if found is None:
         found = tuple(_split(document))

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import Literal
 
 from matsmith.core.errors import DataError
 from matsmith.knowledge.literature.documents import DocumentKind, SourceDocument
@@ -15,6 +16,7 @@ from matsmith.knowledge.literature.readers.markdown import read_markdown
 from matsmith.knowledge.literature.readers.pdf import read_pdf
 from matsmith.knowledge.literature.readers.plain_text import read_plain_text
 
+PdfReader = Literal["pdfium", "docling"]
 MOST_BYTES = 300_000_000
 """Larger files are no papers; reading one would take the memory that the rest needs."""
 ENDINGS: dict[str, DocumentKind] = {
@@ -68,14 +70,18 @@ _WEB_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html\b)", re.
 _ARTICLE = re.compile(rb"<article\b|<!DOCTYPE\s+article\b|<pmc-articleset\b", re.IGNORECASE)
 
 
-def read_file(path: Path, *, shown: str) -> SourceDocument:
-    """The document in a file; DataError, which names the file as `shown`, when it cannot be read."""
+def read_file(path: Path, *, shown: str, reader: PdfReader = "pdfium") -> SourceDocument:
+    """The document in a file; DataError, which names the file as `shown`, when it cannot be read. `reader` is for PDF files."""
     data = load(path, shown=shown)
     kind = kind_of(data, path, shown=shown)
     if kind == "bibtex":
         raise DataError(
             f"{shown} holds references and no document.", hint="`matsmith ingest` takes it as a list."
         )
+    if kind == "pdf" and reader == "docling":
+        from matsmith.knowledge.literature.readers.docling_pdf import read_with_docling
+
+        return read_with_docling(data, path=shown)
     return _READERS[kind](data, path=shown)
 
 

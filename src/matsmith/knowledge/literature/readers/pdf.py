@@ -153,8 +153,8 @@ def _build(
         path=path,
         title=title,
         authors=_authors(told.get("Author", "")),
-        year=_year(texts[0]),
-        doi=clean_doi(told.get("Subject", "")) or clean_doi(front[: _references_at(front)]),
+        year=year_in(texts[0]),
+        doi=clean_doi(told.get("Subject", "")) or clean_doi(front[: references_at(front)]),
     )
 
 
@@ -168,7 +168,7 @@ def _listed(numbers: list[int]) -> str:
     return f"page{'s' if len(numbers) > 1 else ''} {shown}"
 
 
-def _references_at(text: str) -> int:
+def references_at(text: str) -> int:
     """Where the list of references begins: DOIs behind it are other papers'."""
     found = re.search(r"^\s*(?:references|bibliography)\s*$", text, re.IGNORECASE | re.MULTILINE)
     return found.start() if found else len(text)
@@ -184,7 +184,8 @@ def _authors(text: str) -> list[str]:
     return [name for name in names if 3 <= len(name) <= 60 and re.search(r"[^\W\d_]{2}", name)]
 
 
-def _year(first_page: str) -> int | None:
+def year_in(first_page: str) -> int | None:
+    """The year that a first page says the paper is of; None when it says none."""
     found = _DATED.search(first_page) or _BRACKETED_YEAR.search(first_page)
     return int(found.group(1)) if found else None
 

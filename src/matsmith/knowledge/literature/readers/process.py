@@ -11,19 +11,26 @@ from matsmith.core.errors import BudgetExceeded, DataError, WorkerError
 from matsmith.core.executor import ProcessExecutor
 from matsmith.knowledge.literature.document_json import from_plain
 from matsmith.knowledge.literature.documents import SourceDocument
-from matsmith.knowledge.literature.readers.worker import ENVIRONMENT
+from matsmith.knowledge.literature.readers.files import PdfReader
+from matsmith.knowledge.literature.readers.worker import ENVIRONMENT, UNLIMITED
 
-SECONDS_A_FILE = 300.0
+SECONDS_A_FILE: dict[PdfReader, float] = {"pdfium": 300.0, "docling": 3600.0}
 
 
 class ReaderProcess:
     """Use as a context; the process ends with it."""
 
     def __init__(
-        self, *, seconds: float = SECONDS_A_FILE, module: str = "matsmith.knowledge.literature.readers.worker"
+        self,
+        *,
+        reader: PdfReader = "pdfium",
+        seconds: float | None = None,
+        module: str = "matsmith.knowledge.literature.readers.worker",
     ) -> None:
-        self._seconds = seconds
-        self._executor = ProcessExecutor.python_module(module, environment=ENVIRONMENT)
+        self._reader = reader
+        self._seconds = SECONDS_A_FILE[reader] if seconds is None else seconds
+        more = {} if reader == "pdfium" else {UNLIMITED: "1"}
+        self._executor = ProcessExecutor.python_module(module, environment=ENVIRONMENT | more)
 
     def __enter__(self) -> Self:
         return self
@@ -35,7 +42,7 @@ class ReaderProcess:
 
     def read(self, path: Path, *, shown: str) -> SourceDocument:
         """The document in a file; DataError when it cannot be read, takes too long, or brings the reader down."""
-        request = {"path": str(path), "shown": shown}
+        request = {"path": str(path), "shown": shown, "reader": self._reader}
         document: SourceDocument | None = None
         failure: DataError | None = None
         try:
@@ -51,7 +58,8 @@ class ReaderProcess:
             ) from error
         except WorkerError as error:
             raise DataError(
-                f"Reading {shown} brought the reader down: {error.message}", hint="Print it to a new PDF."
+                f"{shown} brought the reader down ({error.message.rstrip('.')}): it is damaged, or unpacks to more than any paper holds.",
+                hint="Print it to a new PDF.",
             ) from error
         if failure is not None:
             raise failure

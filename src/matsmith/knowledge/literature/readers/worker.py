@@ -1,6 +1,6 @@
 """The process in which foreign files are read: what crashes, hangs or eats memory there takes nothing else with it.
 
-It reads requests as JSON lines, `{"path": ..., "shown": ..., "number": ...}`, and answers each with a document or the reason why not.
+It reads requests as JSON lines, `{"path": ..., "shown": ..., "reader": ..., "number": ...}`, and answers each with a document or the reason why not.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from matsmith.knowledge.literature.document_json import to_plain
 from matsmith.knowledge.literature.readers.files import read_file
 
 MEMORY_BYTES = 1_500_000_000
+UNLIMITED = "MATSMITH_READER_UNLIMITED"
+"""Set for a reader whose models need more memory than a paper does."""
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 
 
@@ -29,7 +31,9 @@ def answer(request: dict[str, Any], output: TextIO) -> None:
         output.flush()
 
     try:
-        document = read_file(Path(request["path"]), shown=request["shown"])
+        document = read_file(
+            Path(request["path"]), shown=request["shown"], reader=request.get("reader", "pdfium")
+        )
         say(document=to_plain(document))
     except MatsmithError as error:
         say(error=error.message, hint=error.hint)
@@ -62,7 +66,8 @@ def serve() -> None:
     # Libraries print to standard output; only answers may go there.
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    limit_memory()
+    if not os.environ.get(UNLIMITED):
+        limit_memory()
     for line in sys.stdin:
         answer(json.loads(line), output)
 

@@ -21,9 +21,11 @@ from pydantic import ValidationError
 from matsmith.agents.decisions import (
     Answer,
     CritiqueQuestion,
+    CritiqueSecondLook,
     GenerationQuestion,
     LiteratureQuestion,
     PlanQuestion,
+    PlanSecondLook,
     Question,
     SimulationQuestion,
 )
@@ -44,6 +46,8 @@ _QUESTIONS: dict[str, type[Question[Any]]] = {
         ("generator", GenerationQuestion),
         ("simulator", SimulationQuestion),
         ("critic", CritiqueQuestion),
+        ("planner_doubt", PlanSecondLook),
+        ("critic_doubt", CritiqueSecondLook),
         ("literature_search", SearchesQuestion),
         ("literature_reader", ReadingQuestion),
         ("literature_writer", WritingQuestion),

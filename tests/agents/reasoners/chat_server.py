@@ -212,3 +212,69 @@ def takes_only(*formats: str, then: Act) -> Act:
             fails(400, f"response_format {asked} is not supported", param="response_format")(handler)
 
     return act
+
+
+def chunk(delta: Mapping[str, Any] | None = None, *, finish: str | None = None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": dict(delta or {}), "finish_reason": finish}
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": MODEL, "choices": [choice]}
+
+
+def streams(
+    *pieces: str | bytes | Mapping[str, Any],
+    finish: str | None = "stop",
+    usage: Mapping[str, Any] | None = None,
+    done: bool = True,
+    pause_s: float = 0.0,
+) -> Act:
+    """Send pieces of an answer one after the other: words, deltas, or raw lines as bytes."""
+
+    def act(handler: Handler) -> None:
+        lines: list[bytes] = []
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                lines.append(piece)
+            else:
+                delta = {"content": piece} if isinstance(piece, str) else piece
+                lines.append(b"data: " + json.dumps(chunk(delta)).encode())
+        if finish is not None:
+            lines.append(b"data: " + json.dumps(chunk(finish=finish)).encode())
+        if usage is not None:
+            counts: dict[str, Any] = {**chunk(), "choices": [], "usage": dict(usage)}
+            lines.append(b"data: " + json.dumps(counts).encode())
+        if done:
+            lines.append(b"data: [DONE]")
+        handler.close_connection = True
+        handler.send_response(200)
+        handler.send_header("content-type", "text/event-stream")
+        handler.end_headers()
+        try:
+            for line in lines:
+                handler.wfile.write(line + b"\n\n")
+                handler.wfile.flush()
+                if pause_s and handler.chat.closing.wait(pause_s):
+                    return
+        except OSError:
+            return
+
+    return act
+
+
+def calls_tools(*calls: tuple[str, object], finish: str = "tool_calls") -> Act:
+    """Ask for tools: names and arguments, as text or as data."""
+    pieces = [
+        {
+            "tool_calls": [
+                {
+                    "index": number,
+                    "id": f"call_{number}",
+                    "type": "function",
+                    "function": {
+                        "name": name,
+                        "arguments": written if isinstance(written, str) else json.dumps(written),
+                    },
+                }
+            ]
+        }
+        for number, (name, written) in enumerate(calls)
+    ]
+    return streams(*pieces, finish=finish)

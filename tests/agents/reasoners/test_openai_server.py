@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,8 +46,10 @@ from matsmith.agents.decisions import (
 from matsmith.agents.reasoners.budget import ModelBudget
 from matsmith.agents.reasoners.dialect import OutputFormat
 from matsmith.agents.reasoners.faults import Backoff
-from matsmith.agents.reasoners.openai_server import OpenAIReasoner, from_settings
+from matsmith.agents.reasoners.openai_server import OpenAIReasoner
+from matsmith.agents.reasoners.providers import from_settings
 from matsmith.core.errors import BudgetExceeded, MatsmithError, ReasonerError, SettingsError
+from matsmith.core.settings import Settings
 from matsmith.core.spec import Budget, DesignSpec
 
 KEY = "sk-test-0123456789abcdef"
@@ -358,7 +360,8 @@ def test_a_bare_number_goes_back_and_is_dropped_in_the_end(reasoner_for: Make) -
     assert len(server.requests) == 3
     assert dropped.text == ""
     assert dropped.directive.elements == {"Al": 2.0}
-    assert "254" in dropped.warnings[0]
+    assert "bare number" in dropped.warnings[0]
+    assert "254" not in dropped.warnings[0]  # a report shows warnings
 
 
 def test_a_usable_answer_survives_a_server_that_dies_in_the_repair(reasoner_for: Make) -> None:
@@ -611,31 +614,29 @@ def test_a_password_in_the_address_never_shows() -> None:
     assert "secret" not in f"{caught.value} {reasoner!r}"
 
 
-@dataclass
-class FakeSettings:
-    openai_api_key: SecretStr | None = None
-    openai_base_url: str | None = None
-    model: str | None = None
-    model_timeout_s: float = 5.0
+def made(**fields: Any) -> Settings:
+    base: dict[str, Any] = {"openai_api_key": None, "openai_base_url": None, "model": None}
+    return Settings(**(base | fields))
 
 
-def test_settings_make_a_reasoner_without_a_key_for_a_local_server() -> None:
+def test_settings_make_a_reasoner_without_a_key_for_a_local_server(tmp_path: Path) -> None:
     with serving(says(QUERIES)) as server:
-        reasoner = from_settings(FakeSettings(openai_base_url=server.base_url), seed=0)
-        assert reasoner.decide(QUESTION).queries == QUERIES["queries"]
+        settings = made(openai_base_url=server.base_url, cache_dir=tmp_path)
+        assert from_settings(settings, seed=0).decide(QUESTION).queries == QUERIES["queries"]
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        (FakeSettings(), "OPENAI_API_KEY"),
-        (FakeSettings(openai_api_key=SecretStr(KEY)), "MATSMITH_MODEL"),
-        (FakeSettings(openai_base_url="http://h/v1", model_timeout_s=-1), "time-out"),
-    ],
+    ("fields", "words"),
+    [({}, "OPENAI_API_KEY"), ({"openai_api_key": SecretStr(KEY)}, "MATSMITH_MODEL")],
 )
-def test_settings_that_lack_something_are_named(settings: FakeSettings, words: str) -> None:
+def test_settings_that_lack_something_are_named(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        from_settings(settings)
+        from_settings(made(**fields))
+
+
+def test_a_time_out_is_above_nothing(reasoner_for: Make) -> None:
+    with serving(says(QUERIES)) as server, pytest.raises(SettingsError, match="time-out"):
+        reasoner_for(server, timeout_s=-1.0)
 
 
 @pytest.mark.parametrize("act", [hangs, fails(429, headers={"retry-after": "5"}), fails(500)])

@@ -127,3 +127,12 @@ def test_any_json_passes_through(data: object) -> None:
 def test_what_are_no_pairs_is_left_for_the_validation() -> None:
     wrong = {"strategies": [{"key": "known"}, 3]}
     assert cast("dict[str, Any]", maps_from_pairs(wrong, model=GenerationPlan)) == wrong
+
+
+def test_strict_schemas_tell_defaults_in_words() -> None:
+    parts = strict_schema(Plan, omit=FIELDS_SET_BY_CODE)["$defs"]
+    assert "20" in parts["StructureWish"]["properties"]["atoms_max"]["description"]
+    assert parts["Target"]["properties"]["tolerance"]["description"] == (
+        "relative half-width of 'around'; 0.1 unless the question says otherwise"
+    )
+    assert "description" not in parts["Chemistry"]["properties"]["required"]

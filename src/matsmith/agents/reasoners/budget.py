@@ -24,14 +24,22 @@ def estimate_tokens(text: str) -> int:
 class ModelBudget:
     """Calls and tokens that may be spent, shared by whoever holds it; safe to use from several threads."""
 
-    def __init__(self, *, calls: int = 200, tokens: int = 1_000_000, spent: Usage | None = None) -> None:
-        """Set the limits. `spent` is what an interrupted run had already used."""
-        if calls < 0 or tokens < 0:
+    def __init__(
+        self,
+        *,
+        calls: int = 200,
+        tokens: int = 1_000_000,
+        cost_usd: float | None = None,
+        spent: Usage | None = None,
+    ) -> None:
+        """Set the limits; `cost_usd` None sets none on cost. `spent` is what an interrupted run had already used."""
+        if calls < 0 or tokens < 0 or (cost_usd is not None and not cost_usd >= 0):
             raise SettingsError(
-                "A model budget cannot be negative.", hint="Give calls and tokens as 0 or more."
+                "A model budget cannot be negative.", hint="Give calls, tokens and cost as 0 or more."
             )
         self.calls = calls
         self.tokens = tokens
+        self.cost_usd = cost_usd
         self._spent = spent or Usage()
         self._lock = threading.Lock()
 
@@ -50,15 +58,20 @@ class ModelBudget:
         """Tokens that may still be spent; never negative, although a server may overrun its last answer."""
         return max(0, self.tokens - self._spent.tokens)
 
-    def check(self, *, tokens: int = 0) -> None:
-        """Raise `BudgetExceeded` when one more call of that many tokens does not fit."""
-        with self._lock:
-            self._check(tokens)
+    @property
+    def cost_left_usd(self) -> float:
+        """US dollars that may still be spent; infinite without a limit."""
+        return math.inf if self.cost_usd is None else max(0.0, self.cost_usd - (self._spent.cost_usd or 0.0))
 
-    def take_call(self, *, tokens: int = 0) -> None:
-        """Check, and count one call, in one step. Tokens are counted by `spend` when they are known."""
+    def check(self, *, tokens: int = 0, cost_usd: float = 0.0) -> None:
+        """Raise `BudgetExceeded` when one more call of that many tokens, at that cost, does not fit."""
         with self._lock:
-            self._check(tokens)
+            self._check(tokens, cost_usd)
+
+    def take_call(self, *, tokens: int = 0, cost_usd: float = 0.0) -> None:
+        """Check, and count one call, in one step. Tokens and cost are counted by `spend` when they are known."""
+        with self._lock:
+            self._check(tokens, cost_usd)
             self._spent += Usage(calls=1)
 
     def spend(self, usage: Usage) -> None:
@@ -66,7 +79,7 @@ class ModelBudget:
         with self._lock:
             self._spent += usage
 
-    def _check(self, tokens: int) -> None:
+    def _check(self, tokens: int, cost_usd: float) -> None:
         if self._spent.calls >= self.calls:
             raise BudgetExceeded(
                 f"All {self.calls} calls to the language model are spent.",
@@ -76,4 +89,9 @@ class ModelBudget:
             raise BudgetExceeded(
                 f"The next call needs about {tokens} tokens and {self.tokens_left} of {self.tokens} are left.",
                 hint="Raise the budget's model_tokens, or go on with --reasoner rules.",
+            )
+        if cost_usd > self.cost_left_usd:
+            raise BudgetExceeded(
+                f"The next call costs about {cost_usd:.2g} USD and {self.cost_left_usd:.2g} of {self.cost_usd:.2g} USD are left.",
+                hint="Raise the limit on cost (--max-cost), or go on with --reasoner rules.",
             )

@@ -5,72 +5,30 @@ Loaded only when a language model is used: `openai` and `httpx2` are heavy.
 
 from __future__ import annotations
 
+import json
+import logging
 import queue
-import re
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import SecretStr
 
+from matsmith.agents.reasoners.completion import Assembly, Reply, error_fields, read_completion, read_models
 from matsmith.agents.reasoners.faults import Fault, FaultKind, fault_of_status, retry_after_seconds
+from matsmith.agents.reasoners.secrets_out import Scrubber
 from matsmith.core.errors import SettingsError
 
 _LARGEST_REPLY = 4_000_000  # bytes
 _LARGEST_COMPRESSED = 64_000  # bytes; unpacking can make a thousand times as many
 _CONNECT_TIMEOUT_S = 10.0
 _NO_KEY = "no-key"  # what servers that need no key are sent
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What a model answered. Token counts are None when the server gives none."""
-
-    text: str
-    refusal: str = ""
-    finish_reason: str = ""
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-
-class _Lenient(BaseModel):
-    """Servers differ in everything beside these fields."""
-
-
-class _Part(_Lenient):
-    text: str = ""
-
-
-class _Message(_Lenient):
-    content: str | list[_Part] | None = None
-    refusal: str | None = None
-
-
-class _Choice(_Lenient):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Counts(_Lenient):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Completion(_Lenient):
-    choices: list[_Choice]
-    usage: _Counts | None = None
-
-
-class _ModelName(_Lenient):
-    id: str
-
-
-class _Models(_Lenient):
-    data: list[_ModelName]
+_OPENAI = "https://api.openai.com/v1"
+_T = TypeVar("_T")
 
 
 class _CappedStream(httpx2.SyncByteStream):
@@ -104,21 +62,27 @@ class _Call(threading.local):
 
 
 class ChatClient:
-    """Speaks to one server. Raises nothing for a fault of the server: `complete` returns a `Fault` in place of the `Reply`."""
+    """Speaks to one server. Raises nothing for a fault of the server: a `Fault` comes in place of the `Reply`."""
 
-    def __init__(self, *, base_url: str | None, api_key: SecretStr | None) -> None:
-        """Check the address and the key. Raises `SettingsError`."""
-        self._secret = _usable_key(api_key)
+    def __init__(
+        self, *, base_url: str | None, api_key: SecretStr | None, secrets: Iterable[str] = ()
+    ) -> None:
+        """Check the address and the key; `secrets` are further keys that must not show. Raises `SettingsError`."""
+        _quieten()
+        self._key = _usable_key(api_key)
         self.address = _usable_address(base_url)
+        self.scrubber = Scrubber([self._key, *secrets])
+        self._url = (base_url or _OPENAI).strip().rstrip("/")
         self._current = _Call()
+        self._http = openai.DefaultHttpxClient(
+            follow_redirects=False, event_hooks={"response": [self._cap]}, base_url=self._url
+        )
         self._client = openai.OpenAI(
-            api_key=self._secret or _NO_KEY,
+            api_key=self._key or _NO_KEY,
             base_url=base_url,
             max_retries=0,
             default_headers={"Accept-Encoding": "identity"},
-            http_client=openai.DefaultHttpxClient(
-                follow_redirects=False, event_hooks={"response": [self._cap]}
-            ),
+            http_client=self._http,
         )
 
     def __repr__(self) -> str:
@@ -127,42 +91,51 @@ class ChatClient:
     def complete(self, body: Mapping[str, Any], *, timeout_s: float) -> Reply | Fault:
         """Send one chat completion and wait at most `timeout_s` for all of its answer."""
         answer = self._bounded("POST", "/chat/completions", body=dict(body), timeout_s=timeout_s)
-        return answer if isinstance(answer, Fault) else self._reply(answer)
+        return answer if isinstance(answer, Fault) else read_completion(answer, scrubber=self.scrubber)
+
+    def stream(
+        self, body: Mapping[str, Any], *, timeout_s: float, total_s: float
+    ) -> Iterator[str | Reply | Fault]:
+        """Send one chat completion and yield its words as they come; the last item is the `Reply` or a `Fault`.
+
+        Waits at most `timeout_s` for the next words and `total_s` for all. A server that does not stream sends all words at once.
+        """
+        until = time.monotonic() + total_s
+
+        def work(put: Callable[[str | Reply | Fault], None]) -> None:
+            self._stream_request(dict(body), put, timeout_s=min(timeout_s, total_s))
+
+        outbox, given_up = _in_thread(self._current, work)
+        try:
+            while True:
+                wait = min(timeout_s, until - time.monotonic())
+                try:
+                    item = outbox.get(timeout=max(0.0, wait))
+                except queue.Empty:
+                    yield Fault(kind=FaultKind.TIMEOUT, message=f"no further words came within {wait:.3g} s")
+                    return
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+                if not isinstance(item, str):
+                    return
+        finally:
+            given_up.set()
 
     def models(self, *, timeout_s: float) -> list[str] | Fault:
         """Names of the models that the server lists."""
         answer = self._bounded("GET", "/models", body=None, timeout_s=timeout_s)
-        if isinstance(answer, Fault):
-            return answer
-        try:
-            return [entry.id for entry in _Models.model_validate_json(answer).data]
-        except ValidationError:
-            return Fault(kind=FaultKind.MALFORMED, message="its list of models cannot be read")
-
-    def scrub(self, text: str, *, longest: int = 300) -> str:
-        """Cut what a server said to one short line without the key."""
-        if self._secret:
-            text = text.replace(self._secret, "***")
-        text = re.sub(r"\b(?:sk|key)-[\w*-]{6,}", "***", text)
-        line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[:10_000]).split())
-        return line if len(line) <= longest else line[: longest - 1] + "…"
+        return answer if isinstance(answer, Fault) else read_models(answer)
 
     def _bounded(
         self, method: str, path: str, *, body: Mapping[str, Any] | None, timeout_s: float
     ) -> bytes | Fault:
         """Run a request in a thread of its own: looking up a name, or a server that drips its headers, obeys no time-out."""
-        given_up = threading.Event()
-        outbox: queue.SimpleQueue[bytes | Fault | BaseException] = queue.SimpleQueue()
 
-        def work() -> None:
-            self._current.given_up = given_up
-            self._current.too_large = False
-            try:
-                outbox.put(self._request(method, path, body=body, timeout_s=timeout_s))
-            except BaseException as bug:  # noqa: BLE001 - handed to the caller, which raises it
-                outbox.put(bug)
+        def work(put: Callable[[bytes | Fault], None]) -> None:
+            put(self._request(method, path, body=body, timeout_s=timeout_s))
 
-        threading.Thread(target=work, name="chat-request", daemon=True).start()
+        outbox, given_up = _in_thread(self._current, work)
         try:
             result = outbox.get(timeout=timeout_s)
         except queue.Empty:
@@ -186,66 +159,75 @@ class ChatClient:
                 )
             return response.read()
         except openai.APIStatusError as problem:
-            return self._fault_of(problem)
+            return self._fault_of(problem.response, body=problem.body)
         except openai.APITimeoutError:
             return Fault(kind=FaultKind.TIMEOUT, message=f"no answer came within {timeout_s:.3g} s")
         except (openai.APIConnectionError, httpx2.HTTPError) as problem:
-            if self._current.too_large:
-                return Fault(
-                    kind=FaultKind.TOO_LARGE,
-                    message=f"the reply is larger than {_LARGEST_REPLY // 1_000_000} MB",
-                )
-            cause = problem.__cause__ or problem
-            return Fault(kind=FaultKind.CONNECTION, message=self.scrub(str(cause)) or "the connection broke")
+            return self._broken(problem)
 
-    def _fault_of(self, problem: openai.APIStatusError) -> Fault:
-        said = _error_fields(problem.body)
-        message = self.scrub(said.get("message") or problem.response.reason_phrase)
-        if problem.response.is_redirect:
-            target = self.scrub(problem.response.headers.get("location", "elsewhere"))
+    def _stream_request(
+        self, body: dict[str, Any], put: Callable[[str | Reply | Fault], None], *, timeout_s: float
+    ) -> None:
+        timeout = httpx2.Timeout(timeout_s, connect=min(_CONNECT_TIMEOUT_S, timeout_s))
+        headers = {"Authorization": f"Bearer {self._key or _NO_KEY}", "Accept-Encoding": "identity"}
+        try:
+            with self._http.stream(
+                "POST", f"{self._url}/chat/completions", json=body, headers=headers, timeout=timeout
+            ) as response:
+                if response.is_redirect or response.is_error:
+                    response.read()
+                    put(self._fault_of(response, body=_as_json(response.content)))
+                elif "text/event-stream" not in response.headers.get("content-type", ""):
+                    reply = read_completion(response.read(), scrubber=self.scrubber)
+                    if isinstance(reply, Reply) and reply.text:
+                        put(reply.text)
+                    put(reply)
+                else:
+                    self._assemble(response, put)
+        except httpx2.TimeoutException:
+            put(Fault(kind=FaultKind.TIMEOUT, message=f"no further words came within {timeout_s:.3g} s"))
+        except httpx2.HTTPError as problem:
+            put(self._broken(problem))
+
+    def _assemble(self, response: httpx2.Response, put: Callable[[str | Reply | Fault], None]) -> None:
+        assembly = Assembly(scrubber=self.scrubber)
+        for line in _lines(response):
+            words = assembly.add(line)
+            if words:
+                put(words)
+            if assembly.ended:
+                break
+        rest, reply = assembly.finish()
+        if rest:
+            put(rest)
+        put(reply)
+
+    def _broken(self, problem: BaseException) -> Fault:
+        if self._current.too_large:
             return Fault(
-                kind=FaultKind.ADDRESS, message=f"it redirects to {target}", status=problem.status_code
+                kind=FaultKind.TOO_LARGE,
+                message=f"the reply is larger than {_LARGEST_REPLY // 1_000_000} MB",
+            )
+        cause = problem.__cause__ or problem
+        return Fault(
+            kind=FaultKind.CONNECTION, message=self.scrubber.line(str(cause)) or "the connection broke"
+        )
+
+    def _fault_of(self, response: httpx2.Response, *, body: object) -> Fault:
+        said = error_fields(body)
+        if response.is_redirect:
+            target = self.scrubber.line(response.headers.get("location", "elsewhere"))
+            return Fault(
+                kind=FaultKind.ADDRESS, message=f"it redirects to {target}", status=response.status_code
             )
         return fault_of_status(
-            problem.status_code,
-            message=message,
-            code=self.scrub(said.get("code", "")),
-            parameter=self.scrub(said.get("param", "")),
-            retry_after_s=retry_after_seconds(problem.response.headers),
-            is_json=isinstance(problem.body, dict),
+            response.status_code,
+            message=self.scrubber.line(said.get("message") or response.reason_phrase),
+            code=self.scrubber.line(said.get("code", "")),
+            parameter=self.scrubber.line(said.get("param", "")),
+            retry_after_s=retry_after_seconds(response.headers),
+            is_json=isinstance(body, dict),
         )
-
-    def _reply(self, raw: bytes) -> Reply | Fault:
-        try:
-            completion = _Completion.model_validate_json(raw)
-        except ValidationError:
-            return self._not_a_completion(raw)
-        if not completion.choices:
-            return Fault(kind=FaultKind.MALFORMED, message="the reply holds no choice")
-        choice = completion.choices[0]
-        content = choice.message.content
-        text = "".join(part.text for part in content) if isinstance(content, list) else content or ""
-        counts = completion.usage or _Counts()
-        return Reply(
-            text=text,
-            refusal=self.scrub(choice.message.refusal or ""),
-            finish_reason=choice.finish_reason or "",
-            input_tokens=_count(counts.prompt_tokens),
-            output_tokens=_count(counts.completion_tokens),
-        )
-
-    def _not_a_completion(self, raw: bytes) -> Fault:
-        """Name what came with status 200 and is no completion: an error that a gateway wrapped, or a page."""
-        try:
-            body: object = httpx2.Response(200, content=raw).json()
-        except (ValueError, RecursionError):
-            return Fault(kind=FaultKind.MALFORMED, message="the reply is no JSON, or half of it")
-        said = _error_fields(body)
-        if said.get("message"):
-            code = said.get("code", "")
-            status = int(code) if re.fullmatch(r"[45]\d\d", code) else 500
-            return fault_of_status(status, message=self.scrub(said["message"]), code=self.scrub(code))
-        return Fault(kind=FaultKind.MALFORMED, message="the reply is JSON, but no chat completion")
 
     def _cap(self, response: httpx2.Response) -> None:
         packed = response.headers.get("content-encoding", "identity") != "identity"
@@ -254,24 +236,47 @@ class ChatClient:
         response.stream = _CappedStream(stream, largest=largest, call=self._current)
 
 
-def _error_fields(body: object) -> dict[str, str]:
-    """Message, code and parameter of an error body; servers nest it in different ways."""
-    if not isinstance(body, dict):
-        return {"message": body} if isinstance(body, str) and not body.lstrip().startswith("<") else {}
-    fields = cast("dict[str, object]", body)
-    inner = fields.get("error", fields)
-    if isinstance(inner, str):
-        return {"message": inner}
-    if not isinstance(inner, dict):
-        return {}
-    fields = cast("dict[str, object]", inner)
-    if "message" not in fields and "detail" in fields:
-        fields = {**fields, "message": fields["detail"]}
-    return {name: str(fields[name]) for name in ("message", "code", "param") if fields.get(name) is not None}
+def _quieten() -> None:
+    """Keep addresses, which may hold a password, and headers of replies, which may repeat a key, out of the log."""
+    for name, level in (("httpcore2", logging.INFO), ("openai", logging.INFO), ("httpx2", logging.WARNING)):
+        logging.getLogger(name).setLevel(max(level, logging.getLogger(name).level))
 
 
-def _count(tokens: int | None) -> int | None:
-    return tokens if tokens is not None and 0 <= tokens <= 100_000_000 else None
+def _in_thread(
+    current: _Call, work: Callable[[Callable[[_T], None]], None]
+) -> tuple[queue.SimpleQueue[_T | BaseException], threading.Event]:
+    """Start work whose results arrive in a queue, and the event that gives it up."""
+    given_up = threading.Event()
+    outbox: queue.SimpleQueue[_T | BaseException] = queue.SimpleQueue()
+
+    def run() -> None:
+        current.given_up = given_up
+        current.too_large = False
+        try:
+            work(outbox.put)
+        except BaseException as bug:  # noqa: BLE001 - handed to the caller, which raises it
+            outbox.put(bug)
+
+    threading.Thread(target=run, name="chat-request", daemon=True).start()
+    return outbox, given_up
+
+
+def _lines(response: httpx2.Response) -> Iterator[str]:
+    """Lines of a stream of events. Only line feeds end them: other breaks may stand in the words of an answer."""
+    waiting = b""
+    for piece in response.iter_bytes():
+        *whole, waiting = (waiting + piece).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", errors="replace").rstrip("\r")
+    if waiting:
+        yield waiting.decode("utf-8", errors="replace")
+
+
+def _as_json(raw: bytes) -> object:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _usable_key(api_key: SecretStr | None) -> str:
@@ -287,7 +292,7 @@ def _usable_key(api_key: SecretStr | None) -> str:
 def _usable_address(base_url: str | None) -> str:
     """The address without user name, password and query, for messages."""
     if base_url is None:
-        return "https://api.openai.com/v1"
+        return _OPENAI
     try:
         parts = urlsplit(base_url.strip())
         port = f":{parts.port}" if parts.port else ""

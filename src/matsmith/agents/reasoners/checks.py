@@ -6,15 +6,19 @@ mend its answer, the latter is taken and its `warnings` say what was dropped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+from pydantic import BaseModel
 
 from matsmith.agents.decisions import (
     Answer,
     AnswerT,
     Critique,
     CritiqueQuestion,
+    EarlierRounds,
     GenerationPlan,
     GenerationQuestion,
     LiteratureQueries,
@@ -24,6 +28,7 @@ from matsmith.agents.decisions import (
     RoundSummary,
     SimulationPlan,
     SimulationQuestion,
+    candidates_shown,
 )
 from matsmith.agents.reasoners.interface import checked
 from matsmith.core.directive import Directive
@@ -32,6 +37,7 @@ from matsmith.core.references import bare_numbers, references
 from matsmith.core.spec import Budget, DesignSpec, Target
 from matsmith.prompts.loader import clean
 
+_MADE_UP = re.compile(r"'[^']*\d[^']*'|\"[^\"]*\d[^\"]*\"|\{r:[^}]*\}")
 _LONGEST_QUERY = 300
 _LONGEST_TEXT = 4_000
 _LARGEST_WEIGHT = 100.0
@@ -81,10 +87,12 @@ def review(question: Question[AnswerT], answer: AnswerT) -> tuple[list[str], Ans
         case Critique():
             mended = _review_critique(question, mended, findings)
         case _:
-            for complaint in question.complaints(mended):
-                findings.add(complaint)
+            pass
+    more, mended = question.review(mended)
+    for complaint in more:
+        findings.add(complaint)
     mended = mended.model_copy(
-        update={"warnings": [f"Dropped: {complaint}" for complaint in findings.complaints]}
+        update={"warnings": [f"Dropped: {_without_values(complaint)}" for complaint in findings.complaints]}
     )
     return findings.complaints, checked(question, mended)
 
@@ -132,7 +140,11 @@ def _review_generation(question: Question, plan: GenerationPlan, findings: _Find
     update = {
         "strategies": strategies,
         "directive": _review_directive(
-            plan.directive, strategies=set(question.strategies), rounds=question.history, findings=findings
+            plan.directive,
+            strategies=set(question.strategies),
+            rounds=question.history,
+            earlier=question.earlier,
+            findings=findings,
         ),
         "reason": _reviewed_text(plan.reason, name="reason", allowed=_allowed(question), findings=findings),
     }
@@ -157,13 +169,22 @@ def _review_critique(question: Question, critique: Critique, findings: _Findings
         return critique
     text = _reviewed_text(critique.text, name="text", allowed=_allowed(question), findings=findings)
     directive = _review_directive(
-        critique.directive, strategies=None, rounds=question.rounds, findings=findings
+        critique.directive,
+        strategies=None,
+        rounds=question.rounds,
+        earlier=question.earlier,
+        findings=findings,
     )
     return critique.model_copy(update={"text": text, "directive": directive})
 
 
 def _review_directive(
-    directive: Directive, *, strategies: set[str] | None, rounds: list[RoundSummary], findings: _Findings
+    directive: Directive,
+    *,
+    strategies: set[str] | None,
+    rounds: list[RoundSummary],
+    earlier: EarlierRounds,
+    findings: _Findings,
 ) -> Directive:
     """Keep the weights that name something and lie in range. `strategies` None: any strategy that a round has used."""
     if strategies is None:
@@ -173,12 +194,13 @@ def _review_directive(
         strategies |= {
             candidate.strategy for summary in rounds for candidate in summary.best if candidate.strategy
         }
+        strategies |= set(earlier.by_strategy)
     elements = {symbol for symbol in directive.elements if is_element(symbol)}
-    candidates = {candidate.id for summary in rounds for candidate in summary.best}
+    candidates = candidates_shown(rounds, earlier)
     parents = [parent for parent in directive.parents if parent in candidates]
     if len(parents) < len(directive.parents):
         findings.add("parents names a candidate that is not among those shown.")
-    allowed = {reference for summary in rounds for reference in _shown(summary)}
+    allowed = {reference for summary in (*rounds, earlier) for reference in _shown(summary)}
     update = {
         "strategies": _weights(
             _known(directive.strategies, known=strategies, what="strategy", findings=findings), findings
@@ -243,8 +265,13 @@ def _allowed(question: Question) -> set[str]:
     return {str(reference) for reference in references(question.model_dump_json())}
 
 
-def _shown(summary: RoundSummary) -> set[str]:
+def _shown(summary: BaseModel) -> set[str]:
     return {str(reference) for reference in references(summary.model_dump_json())}
+
+
+def _without_values(complaint: str) -> str:
+    """A complaint for a person's eyes: what a model made up is named, and not repeated, or it would reach the report after all."""
+    return _MADE_UP.sub("(…)", complaint)
 
 
 def _folded(text: str) -> str:

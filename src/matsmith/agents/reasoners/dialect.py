@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
+from matsmith.agents.reasoners.chat_model import ToolSchema
 from matsmith.agents.reasoners.checks import FIELDS_SET_BY_CODE
 from matsmith.agents.reasoners.faults import Fault, FaultKind
 from matsmith.agents.reasoners.schema import plain_schema, strict_schema
-from matsmith.prompts import Message
+
+Body = dict[str, Any]
 
 
 class OutputFormat(StrEnum):
@@ -26,79 +28,132 @@ class OutputFormat(StrEnum):
 
 
 _ORDER = tuple(OutputFormat)
+# What a complaint is about -> the field of the request, and what to change so that it is left out.
+_COMPLAINTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (r"max_completion_tokens", "max_completion_tokens", {"length_field": "max_tokens"}),
+    (r"max_tokens", "max_tokens", {"length_field": None}),
+    (r"\bseed\b", "seed", {"takes_seed": False}),
+    (r"temperature", "temperature", {"takes_temperature": False}),
+    (r"reasoning.{0,3}effort|\bthinking\b", "reasoning_effort", {"takes_effort": False}),
+    (r"stream_options|include_usage", "stream_options", {"takes_stream_counts": False}),
+    (r"\bstream(ing)?\b", "stream", {"takes_stream": False}),
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dialect:
-    """The fields of a request that a server understands."""
+class Dialect(BaseModel):
+    """The fields of a request that a server understands.
+
+    `states_schema`: the server takes a JSON schema but does not hold the answer to it, so the schema is told in words too.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     output: OutputFormat = OutputFormat.JSON_SCHEMA
     length_field: str | None = "max_completion_tokens"
     takes_seed: bool = True
     takes_temperature: bool = True
     takes_system: bool = True
+    takes_effort: bool = True
+    takes_stream: bool = True
+    takes_stream_counts: bool = True
+    states_schema: bool = False
 
-    def simpler(self, fault: Fault) -> Self | None:
-        """The dialect to try after a refusal, or None when nothing is left to leave out."""
+    def simpler(self, fault: Fault, *, sent: Mapping[str, Any]) -> Self | None:
+        """The dialect to try after a refusal of the request `sent`, or None when nothing is left to leave out."""
         if fault.kind is FaultKind.CONTEXT:
             # some servers count the longest answer that is allowed into the context
-            return replace(self, length_field=None) if self.length_field else None
+            return self._with(length_field=None) if self.length_field else None
         if fault.kind is not FaultKind.REQUEST:
             return None
-        for pattern, taken, without in (
-            (r"max_completion_tokens", self.length_field == "max_completion_tokens", {"length_field": "max_tokens"}),
-            (r"max_tokens", self.length_field == "max_tokens", {"length_field": None}),
-            (r"\bseed\b", self.takes_seed, {"takes_seed": False}),
-            (r"temperature", self.takes_temperature, {"takes_temperature": False}),
-            (r"system (role|message|prompt)|role.{0,12}system", self.takes_system, {"takes_system": False}),
-        ):  # fmt: skip
-            if taken and re.search(pattern, fault.about, re.IGNORECASE):
-                return replace(self, **without)
-        step = _ORDER.index(self.output) + 1
-        return replace(self, output=_ORDER[step]) if step < len(_ORDER) else None
+        for pattern, name, change in _COMPLAINTS:
+            present = name in sent and sent[name] is not False
+            if present and re.search(pattern, fault.about, re.IGNORECASE):
+                return self._with(**change)
+        about_roles = r"system (role|message|prompt)|role.{0,12}system"
+        if self.takes_system and re.search(about_roles, fault.about, re.IGNORECASE):
+            return self._with(takes_system=False)
+        if "response_format" in sent:
+            return self._with(output=_ORDER[_ORDER.index(self.output) + 1])
+        return self._with(takes_stream_counts=False) if "stream_options" in sent else None
+
+    def strictly_told(self) -> Self:
+        """The same, with the schema told in words too."""
+        return self._with(states_schema=True)
+
+    def _with(self, **changes: Any) -> Self:
+        return self.model_copy(update=changes)
 
     def body(
         self,
-        messages: Sequence[Message],
+        messages: Sequence[Mapping[str, Any]],
         *,
         model: str,
-        answer: type[BaseModel],
         longest: int,
-        seed: int | None,
-        temperature: float | None,
-    ) -> dict[str, Any]:
-        """The request in this dialect. `longest` is the answer's limit in tokens."""
-        body: dict[str, Any] = {
+        answer: type[BaseModel] | None = None,
+        tools: Sequence[ToolSchema] = (),
+        stream: bool = False,
+        seed: int | None = None,
+        temperature: float | None = None,
+        effort: str | None = None,
+    ) -> Body:
+        """The request in this dialect. `longest` is the answer's limit in tokens; `answer` the model that it is held to."""
+        body: Body = {
             "model": model,
             "messages": self._messages(messages, answer=answer),
-            "stream": False,
+            "stream": stream and self.takes_stream,
         }
+        if body["stream"] and self.takes_stream_counts:
+            body["stream_options"] = {"include_usage": True}
         if self.length_field:
             body[self.length_field] = longest
         if seed is not None and self.takes_seed:
             body["seed"] = seed
         if temperature is not None and self.takes_temperature:
             body["temperature"] = temperature
-        if self.output is OutputFormat.JSON_SCHEMA:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {
-                    "name": answer.__name__,
-                    "strict": True,
-                    "schema": strict_schema(answer, omit=FIELDS_SET_BY_CODE),
-                },
-            }
-        elif self.output is OutputFormat.JSON_OBJECT:
-            body["response_format"] = {"type": "json_object"}
+        if effort is not None and self.takes_effort:
+            body["reasoning_effort"] = effort
+        if tools:
+            body["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in tools]
+        if answer is not None and self.output is not OutputFormat.TEXT:
+            body["response_format"] = self._response_format(answer)
         return body
 
-    def _messages(self, messages: Sequence[Message], *, answer: type[BaseModel]) -> list[Message]:
-        system, *others = messages
-        instructions = system["content"]
-        if self.output is not OutputFormat.JSON_SCHEMA:
-            schema = json.dumps(plain_schema(answer, omit=FIELDS_SET_BY_CODE), ensure_ascii=False)
-            instructions += f"\n\n# Schema\n\nThe JSON object follows this JSON schema:\n\n{schema}"
+    def _response_format(self, answer: type[BaseModel]) -> Body:
+        if self.output is OutputFormat.JSON_OBJECT:
+            return {"type": "json_object"}
+        return {
+            "type": "json_schema",
+            "json_schema": {
+                "name": answer.__name__,
+                "strict": True,
+                "schema": _schema_held(answer),
+            },
+        }
+
+    def _messages(
+        self, messages: Sequence[Mapping[str, Any]], *, answer: type[BaseModel] | None
+    ) -> list[dict[str, Any]]:
+        copies = [dict(message) for message in messages]
+        if not copies or copies[0].get("role") != "system":
+            return copies
+        instructions = str(copies[0]["content"])
+        if answer is not None and (self.output is not OutputFormat.JSON_SCHEMA or self.states_schema):
+            told = _schema_told(answer)
+            instructions += f"\n\n# Schema\n\nThe JSON object follows this JSON schema:\n\n{told}"
         if self.takes_system:
-            return [{"role": "system", "content": instructions}, *others]
-        first, *rest = others
-        return [{"role": "user", "content": f"{instructions}\n\n# Input\n\n{first['content']}"}, *rest]
+            return [{"role": "system", "content": instructions}, *copies[1:]]
+        first: dict[str, Any] = copies[1] if len(copies) > 1 else {"role": "user", "content": ""}
+        joined = f"{instructions}\n\n# Input\n\n{first.get('content', '')}"
+        return [{"role": "user", "content": joined}, *copies[2:]]
+
+
+@lru_cache(maxsize=64)
+def _schema_held(answer: type[BaseModel]) -> Body:
+    """The schema that a server is to hold an answer to; made once, since that takes longer than all else before a call. Never changed."""
+    return strict_schema(answer, omit=FIELDS_SET_BY_CODE)
+
+
+@lru_cache(maxsize=64)
+def _schema_told(answer: type[BaseModel]) -> str:
+    """The schema in words."""
+    return json.dumps(plain_schema(answer, omit=FIELDS_SET_BY_CODE), ensure_ascii=False)

@@ -6,7 +6,7 @@ import math
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -27,6 +27,7 @@ class FaultKind(StrEnum):
     ADDRESS = "address"
     CONTEXT = "context"
     REQUEST = "request"
+    TOOLS = "tools"
 
 
 PASSING = frozenset(
@@ -47,6 +48,7 @@ HINTS: dict[FaultKind, str] = {
     FaultKind.ADDRESS: "Check OPENAI_BASE_URL; it usually ends in /v1.",
     FaultKind.CONTEXT: "Use a model with a longer context, or give the server a longer one.",
     FaultKind.REQUEST: "Use a server that speaks chat completions, or --reasoner rules.",
+    FaultKind.TOOLS: "Use a model that calls tools, start the server with tool calls enabled, or go on with --reasoner rules.",
 }
 
 
@@ -68,6 +70,8 @@ _CONTEXT = re.compile(
 )
 _FORMAT = re.compile(r"response_format|json_schema|json mode|grammar|guided|structured output", re.IGNORECASE)
 _QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit", re.IGNORECASE)
+_TOOLS = re.compile(r"\btools?\b|tool_choice|function.call", re.IGNORECASE)
+_WITHOUT = re.compile(r"support|requires?|enable", re.IGNORECASE)
 _MODEL = re.compile(r"\bmodel", re.IGNORECASE)
 
 
@@ -109,6 +113,14 @@ def _kind_of_status(status: int, *, about: str, is_json: bool) -> FaultKind:
     if status >= 500 or status in (408, 409, 425):
         return FaultKind.SERVER
     return FaultKind.REQUEST
+
+
+def about_tools(fault: Fault) -> Fault:
+    """The fault of a request with tools, as one about tools when that is what the server complains of."""
+    refused = fault.kind in (FaultKind.REQUEST, FaultKind.MODEL) or (
+        fault.kind is FaultKind.SERVER and _WITHOUT.search(fault.about)
+    )
+    return replace(fault, kind=FaultKind.TOOLS) if refused and _TOOLS.search(fault.about) else fault
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

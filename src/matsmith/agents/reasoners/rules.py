@@ -12,18 +12,23 @@ from matsmith.agents.decisions import (
     CandidateSummary,
     Critique,
     CritiqueQuestion,
+    CritiqueSecondLook,
+    DoubtedCritique,
+    DoubtedPlan,
     GenerationPlan,
     GenerationQuestion,
     LiteratureQueries,
     LiteratureQuestion,
     Plan,
     PlanQuestion,
+    PlanSecondLook,
     Question,
     RoundSummary,
     SimulationPlan,
     SimulationQuestion,
 )
 from matsmith.agents.literature_questions import ReadingQuestion, SearchesQuestion, WritingQuestion
+from matsmith.agents.literature_steering import in_words, steered, steering_of
 from matsmith.agents.objective import parse_objective
 from matsmith.agents.reasoners.interface import Usage, checked
 from matsmith.agents.reasoners.literature_rules import reading, searches, writing
@@ -90,13 +95,19 @@ def queries(question: LiteratureQuestion) -> LiteratureQueries:
 
 
 def generation(question: GenerationQuestion) -> GenerationPlan:
-    """Known materials first, then decorated prototypes near what did well."""
-    directive = question.history[-1].directive if question.history else Directive()
+    """Known materials first, then decorated prototypes near what did well; the literature's leads pull at both."""
+    learnt = question.history[-1].directive if question.history else Directive()
+    literature = steering_of(question.evidence, spec=question.spec, rounds=question.history)
+    directive = steered(learnt, literature)
+    cited = list(dict.fromkeys(steer.evidence for steer in literature.steers))
     available = set(question.strategies)
     if question.round == 0 and KNOWN in available and not question.spec.new_only:
+        first = "What is already known comes first: it often is the answer."
         return GenerationPlan(
             strategies={KNOWN: FIRST_KNOWN},
-            reason="What is already known comes first: it often is the answer.",
+            directive=directive,
+            reason=" ".join(part for part in (first, in_words(literature)) if part),
+            evidence=cited,
         )
     wanted: dict[str, int] = {}
     weights = {
@@ -112,7 +123,10 @@ def generation(question: GenerationQuestion) -> GenerationPlan:
     if KNOWN in available and not question.spec.new_only and question.round % 3 == 0:
         wanted[KNOWN] = FIRST_KNOWN
     return GenerationPlan(
-        strategies=wanted or {KNOWN: FIRST_KNOWN}, directive=directive, reason=directive.reason
+        strategies=wanted or {KNOWN: FIRST_KNOWN},
+        directive=directive,
+        reason=directive.reason,
+        evidence=cited,
     )
 
 
@@ -141,6 +155,16 @@ def critique(question: CritiqueQuestion) -> Critique:
         shown = ", ".join(f"{name} {reference}" for name, reference in best.values.items())
         words.append(f"The best candidate is {best.formula} with {shown}.")
     return Critique(text=" ".join(words), directive=directive_from(question.rounds))
+
+
+def plan_again(question: PlanSecondLook) -> DoubtedPlan:
+    """The first plan stands: rules that read the objective once read it no better a second time."""
+    return DoubtedPlan.model_validate(question.first.model_dump())
+
+
+def critique_again(question: CritiqueSecondLook) -> DoubtedCritique:
+    """The first critique stands."""
+    return DoubtedCritique.model_validate(question.first.model_dump())
 
 
 def directive_from(rounds: list[RoundSummary]) -> Directive:
@@ -215,6 +239,8 @@ _RULES: dict[type[Question[Any]], Callable[[Any], Answer]] = {
     GenerationQuestion: generation,
     SimulationQuestion: simulation,
     CritiqueQuestion: critique,
+    PlanSecondLook: plan_again,
+    CritiqueSecondLook: critique_again,
     SearchesQuestion: searches,
     ReadingQuestion: reading,
     WritingQuestion: writing,

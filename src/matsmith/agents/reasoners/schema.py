@@ -1,12 +1,13 @@
 """JSON schemas as servers with strict output want them, and the way back.
 
 Strict output knows neither optional fields nor maps with free keys: every property is required, `additionalProperties` is false, and
-keywords for defaults and limits are refused by some servers. So a map such as `{"Fe": 2.0}` is asked for as
+keywords for defaults and limits are refused by some servers. So a default is told in the description of its field, a map such as `{"Fe": 2.0}` is asked for as
 `[{"key": "Fe", "value": 2.0}]`, and limits are left to the validation that every answer goes through anyway.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -81,8 +82,18 @@ def _strict(schema: Json, omit: Mapping[str, frozenset[str]]) -> Json:
     properties = cast("Json", schema.get("properties", {}))
     return {
         **result,
-        **_closed({name: _strict(part, omit) for name, part in properties.items() if name not in left_out}),
+        **_closed({name: _field(part, omit) for name, part in properties.items() if name not in left_out}),
     }
+
+
+def _field(schema: Json, omit: Mapping[str, frozenset[str]]) -> Json:
+    """One field; its default stands in its description, since strict output asks for every field and knows no keyword for it."""
+    result = _strict(schema, omit)
+    default = schema.get("default")
+    if "$ref" in result or default in (None, "", [], {}):
+        return result
+    about = f"{result['description']}; " if "description" in result else ""
+    return {**result, "description": f"{about}{json.dumps(default)} unless the question says otherwise"}
 
 
 def _closed(properties: Json) -> Json:

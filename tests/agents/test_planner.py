@@ -73,20 +73,20 @@ def test_no_solid_has_a_bulk_modulus_of_a_thousand(house: Settings, make_spec: M
 
 
 def test_a_property_that_nothing_measures(house: Settings, make_spec: MakeSpec) -> None:
-    hard = Target(property="hardness", relation=Relation.ABOVE, value=20.0)
+    hard = Target(property="work_function", relation=Relation.ABOVE, value=5.0)
     refused = PlanCheck.from_spec(make_spec(targets=[hard]), settings=house)
-    assert refused.refusal == "No installed tool measures Vickers hardness."
+    assert refused.refusal == "No installed tool measures work function."
     assert refused.unmeasurable_targets == [hard]
     # Beside a target that can be measured too: such a run could never be met.
     both = PlanCheck.from_spec(make_spec(targets=[hard, *make_spec().targets]), settings=house)
-    assert both.refusal == "No installed tool measures Vickers hardness."
+    assert both.refusal == "No installed tool measures work function."
     assert list(both.unmeasurable) == [0]
 
 
 def test_a_soft_wish_that_nothing_measures_does_not_stop_the_run(
     house: Settings, make_spec: MakeSpec
 ) -> None:
-    soft = Target(property="hardness", relation=Relation.ABOVE, value=20.0, hard=False)
+    soft = Target(property="work_function", relation=Relation.ABOVE, value=5.0, hard=False)
     assert PlanCheck.from_spec(make_spec(targets=[soft, *make_spec().targets]), settings=house).runnable
     alone = PlanCheck.from_spec(make_spec(targets=[soft]), settings=house)
     assert not alone.runnable

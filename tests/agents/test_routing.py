@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from matsmith.agents.routing import RunState, after_criticism, start_state
+from matsmith.agents.approvals import Point
+from matsmith.agents.routing import RunState, after_asking, after_criticism, entrance, start_state
 from matsmith.core.run import StopReason
 
 
@@ -27,3 +28,27 @@ def test_without_one_another_round_begins(number: int, out_of_budget: bool) -> N
 
 def test_a_run_starts_with_nothing() -> None:
     assert start_state() == {"round": 0, "candidates": [], "out_of_budget": False, "stop": ""}
+
+
+@pytest.mark.parametrize(
+    ("point", "asked", "node"),
+    [
+        (Point.PLAN, set[str](), "literature"),
+        (Point.PLAN, {"plan"}, "approve_plan"),
+        (Point.SPEND, {"plan"}, "simulate"),
+        (Point.SPEND, {"spend"}, "approve_spend"),
+        (Point.ROUND, {"spend"}, "generate"),
+        (Point.ROUND, {"plan", "spend", "round"}, "approve_round"),
+    ],
+)
+def test_a_node_asks_only_where_a_person_wants_to_be_asked(point: Point, asked: set[str], node: str) -> None:
+    assert entrance(point, asked=asked) == node
+
+
+@pytest.mark.parametrize(
+    ("point", "behind"), [(Point.PLAN, "literature"), (Point.SPEND, "simulate"), (Point.ROUND, "generate")]
+)
+def test_a_refusal_leads_to_the_report_from_every_point(point: Point, behind: str) -> None:
+    assert after_asking(start_state(), point=point) == behind
+    for stop in ("refused", "met"):
+        assert after_asking({**start_state(), "stop": stop}, point=point) == "report"

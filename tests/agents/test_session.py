@@ -338,14 +338,14 @@ def test_a_language_model_behind_a_server_goes_the_same_way(
     assert by_model.stop.met == whole.stop.met
     assert by_model.stop.reason is StopReason.MET
     assert {r.id for r in records(by_model.folder)} == {r.id for r in records(whole.folder)}
-    # Planner, literature, generator and critic; nothing was left for the simulator to decide.
-    assert asked.count("/v1/chat/completions") == 4
+    # Planner, literature, generator and critic, and a second look at plan and critique; nothing was left for the simulator.
+    assert asked.count("/v1/chat/completions") == 6
     with Ledger(by_model.folder / LEDGER, create=False) as ledger:
         header = RunHeader.model_validate_json(next(ledger.entries("run")).body)
     assert header.reasoner == "openai"
     # An answer that the ledger holds is not asked again.
     resume(by_model.folder, settings=served)
-    assert asked.count("/v1/chat/completions") == 4
+    assert asked.count("/v1/chat/completions") == 6
 
 
 def test_planning_alone_writes_nothing(house: Settings) -> None:

@@ -195,3 +195,16 @@ def test_long_text_takes_no_long_time() -> None:
         started = time.monotonic()
         bare_numbers(piece * 10_000)
         assert time.monotonic() - started < 5, piece
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("its pressure derivative is five point three", ["five point three"]),
+        ("a ratio of zero point two nine", ["zero point two nine"]),
+        ("two point defects and three points", []),
+        ("two candidates, one of them at that point", []),
+    ],
+)
+def test_a_decimal_in_words_is_a_number_and_a_count_is_none(text: str, found: list[str]) -> None:
+    assert bare_numbers(text) == found

@@ -12,9 +12,11 @@ from matsmith.agents import decisions
 from matsmith.agents.decisions import (
     Answer,
     CritiqueQuestion,
+    CritiqueSecondLook,
     GenerationQuestion,
     LiteratureQuestion,
     PlanQuestion,
+    PlanSecondLook,
     Question,
     SimulationQuestion,
 )
@@ -31,6 +33,8 @@ QUESTIONS: dict[str, type[Question]] = {
     "generator": GenerationQuestion,
     "simulator": SimulationQuestion,
     "critic": CritiqueQuestion,
+    "planner_doubt": PlanSecondLook,
+    "critic_doubt": CritiqueSecondLook,
 }
 PROMPT = """---
 role: tester
@@ -75,18 +79,26 @@ o
 def test_the_example_of_each_role_is_a_sound_answer(role: str) -> None:
     prompt = load_prompt(role)
     asked, answered = prompt.example
-    question = QUESTIONS[role].model_validate_json(asked)
+    data: dict[str, Any] = json.loads(asked)
+    for quote in data.get("evidence", []):
+        # A model is shown quotes in short: where they stand in their source is for code alone.
+        quote.update(citation="", start=0, end=len(quote["quote"]))
+    question = QUESTIONS[role].model_validate(data)
+    if "evidence" in data:
+        shown = [{**quote, "retracted": True} for quote in question.shown()["evidence"]]
+        assert shown == [{**quote, "retracted": True} for quote in json.loads(asked)["evidence"]]
     assert question.role == role == prompt.role
     assert prompt.answer == question.answer_type().__name__
     answer: Answer = getattr(decisions, prompt.answer).model_validate_json(answered)
     assert review(question, answer)[0] == []
+    assert question.review(answer) == ([], answer)
 
 
 @pytest.mark.parametrize("role", QUESTIONS)
 def test_each_role_keeps_the_question_out_of_its_instructions(role: str) -> None:
     prompt = load_prompt(role)
     assert prompt.untrusted == {"question"}
-    extra: dict[str, Any] = {"properties": property_list()} if role == "planner" else {}
+    extra: dict[str, Any] = {"properties": property_list()} if role.startswith("planner") else {}
     system, user = prompt.render(question="MARKER {{properties}}", **extra)
     assert (system["role"], user["role"]) == ("system", "user")
     assert "MARKER" not in system["content"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,10 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from matsmith.agents.decisions import AnswerT, Plan, Question, RoundSummary
-from matsmith.agents.reasoners.interface import Reasoner
+from matsmith.agents.asked import KIND as ASKED
+from matsmith.agents.asked import Asked
+from matsmith.agents.decisions import Answer, AnswerT, GenerationPlan, Plan, Question
+from matsmith.agents.reasoners.interface import Reasoner, Usage, checked
+from matsmith.agents.summaries import BudgetLeft, RoundSummary
 from matsmith.core.candidate import Candidate
-from matsmith.core.crystal import content_hash
 from matsmith.core.directive import Directive
 from matsmith.core.errors import BudgetExceeded, LedgerError
 from matsmith.core.ledger import Ledger
@@ -21,6 +24,8 @@ from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec
 from matsmith.tools.runner import ToolRunner
 
+# What a complaint quotes of an answer: a person is told that it was dropped, and never reads the number that was made up.
+_MADE_UP = re.compile(r"'[^']*\d[^']*'|\{r:[^}]*\}")
 # Kept back from the wall time for the last verdicts and the report.
 REPORT_RESERVE_S = 3.0
 
@@ -41,7 +46,10 @@ class Pace:
 
 @dataclass
 class RunContext:
-    """One run's tools and limits. `spent_before_s` is what earlier sessions of a resumed run had used."""
+    """One run's tools and limits. `spent_before_s` and `usage_before` are what earlier sessions of a resumed run had used.
+
+    `approve` names the points at which a person is asked before the run goes on.
+    """
 
     folder: Path
     ledger: Ledger
@@ -50,18 +58,18 @@ class RunContext:
     reasoner: Reasoner
     seed: int
     spent_before_s: float = 0.0
+    usage_before: Usage = field(default_factory=Usage)
+    approve: frozenset[str] = frozenset()
     listener: Callable[[Event], None] | None = None
     evaluations: int = 0
     pace: Pace = field(default_factory=Pace)
     started: float = field(default_factory=time.monotonic)
+    _rounds_read: dict[int, RoundSummary] = field(default_factory=dict[int, RoundSummary], repr=False)
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan that was approved."""
-        body = next((entry.body for entry in self.ledger.entries("plan")), None)
-        if body is None:
-            raise LedgerError("The run has no plan.", hint="Start it again.")
-        return Plan.model_validate_json(body)
+        """The plan that was approved last."""
+        return last_plan(self.ledger)
 
     @property
     def spec(self) -> DesignSpec:
@@ -82,6 +90,21 @@ class RunContext:
     def deadline(self) -> float:
         """When work must end, as a `time.monotonic` time."""
         return time.monotonic() + max(0.0, self.seconds_left)
+
+    def left(self, *, round_number: int) -> BudgetLeft:
+        """What may still be spent after the rounds before this one."""
+        budget = self.spec.budget
+        used = self.usage_before + self.reasoner.usage
+        return BudgetLeft(
+            seconds=round(max(0.0, self.seconds_left)),
+            rounds=max(0, budget.rounds - round_number),
+            evaluations=max(0, budget.evaluations - self.evaluations),
+            model_calls=max(0, budget.model_calls - used.calls),
+            model_tokens=max(0, budget.model_tokens - used.tokens),
+            model_cost_usd=None
+            if budget.model_cost_usd is None
+            else round(max(0.0, budget.model_cost_usd - (used.cost_usd or 0.0)), 4),
+        )
 
     def spend(self, evaluations: int) -> None:
         """Count evaluations. Raises `BudgetExceeded` before the first one that the budget does not hold."""
@@ -105,17 +128,26 @@ class RunContext:
     def decide(self, question: Question[AnswerT], *, key: str) -> AnswerT:
         """Ask the reasoner once: a question that this run has already answered keeps its answer.
 
-        The answer is written to the ledger under `role/key` with a hash of the question. Raises `BudgetExceeded` when the
-        run's time ends before it comes.
+        The answer is written to the ledger under `role/key` with a hash of the question, and beside it who answered by which prompt. What
+        an answer may not hold is left out here whoever answered. Raises `BudgetExceeded` when the run's time ends before it comes.
         """
-        digest = content_hash(question.model_dump(mode="json"))
-        name = f"{question.role}/{key}/{digest}"
+        name = f"{question.role}/{key}/{question.digest()}"
         kept = self.ledger.latest("answer", name)
         if kept is not None:
             return question.answer_type().model_validate_json(kept)
-        answer = self.reasoner.decide(question, deadline=self.deadline)
+        try:
+            answer = self.reasoner.decide(question, deadline=self.deadline)
+        except BaseException:
+            # What was spent in vain is spent all the same: a resumed run must not count its budget anew.
+            self.ledger.append("usage", self.reasoner.name, self.reasoner.usage)
+            raise
+        answer = without_complaints(question, answer)
         self.ledger.append_many(
-            [("answer", name, answer), ("usage", self.reasoner.name, self.reasoner.usage)]
+            [
+                ("answer", name, answer),
+                (ASKED, name, Asked.of(question, reasoner=self.reasoner)),
+                ("usage", self.reasoner.name, self.reasoner.usage),
+            ]
         )
         for warning in answer.warnings:
             self.tell(EventKind.WARNING, text=warning)
@@ -135,8 +167,19 @@ class RunContext:
         }
 
     def history(self) -> list[RoundSummary]:
-        """What each finished round tried and found."""
-        return [RoundSummary.model_validate_json(entry.body) for entry in self.ledger.entries("round")]
+        """What each finished round tried and found; one that was judged again by an edited plan counts as it stands now."""
+        rounds: dict[str, RoundSummary] = {}
+        for entry in self.ledger.entries("round"):
+            # The ledger only grows, so what was read once need not be read again in a long run.
+            if entry.seq not in self._rounds_read:
+                self._rounds_read[entry.seq] = RoundSummary.model_validate_json(entry.body)
+            rounds[entry.key] = self._rounds_read[entry.seq]
+        return list(rounds.values())
+
+    def generation_plan(self, round_number: int) -> GenerationPlan | None:
+        """What the generator decided for a round, when the ledger holds it."""
+        body = self.ledger.latest("generation", str(round_number))
+        return None if body is None else GenerationPlan.model_validate_json(body)
 
     def evidence(self) -> list[Evidence]:
         """What the literature agent found."""
@@ -146,3 +189,23 @@ class RunContext:
         """The critic's last directive."""
         history = self.history()
         return history[-1].directive if history else Directive()
+
+
+def last_plan(ledger: Ledger) -> Plan:
+    """The plan that a run goes by: the last one that a person gave or approved. Raises `LedgerError` when there is none."""
+    body = None
+    for entry in ledger.entries("plan"):
+        body = entry.body
+    if body is None:
+        raise LedgerError("The run has no plan.", hint="Start it again.")
+    return Plan.model_validate_json(body)
+
+
+def without_complaints(question: Question[AnswerT], answer: Answer) -> AnswerT:
+    """The answer without what its question may not be answered with; its warnings say what was dropped."""
+    complaints, kept = question.review(answer)
+    new = [f"Dropped: {_MADE_UP.sub('(…)', complaint)}" for complaint in complaints]
+    missing = [warning for warning in new if warning not in kept.warnings]
+    if missing:
+        kept = kept.model_copy(update={"warnings": [*kept.warnings, *missing]})
+    return checked(question, kept)

@@ -9,49 +9,41 @@ from collections import Counter
 
 from matsmith.agents.competition import ELEMENTS_SEARCHED, SECONDS_PER_SYSTEM
 from matsmith.agents.context import RunContext
-from matsmith.agents.decisions import CandidateSummary, CritiqueQuestion, RoundSummary
+from matsmith.agents.decisions import CritiqueQuestion
+from matsmith.agents.history import in_view
+from matsmith.agents.round_summary import summary_of, worst_target
+from matsmith.agents.second_look import doubted_critique
+from matsmith.agents.summaries import RoundSummary
 from matsmith.core.candidate import Novelty
-from matsmith.core.quantity import format_value
 from matsmith.core.run import EventKind, Judgement, Stop, StopReason
 from matsmith.core.verdict import Answer
 
 # Rounds without a better candidate or a new answer after which more of the same is pointless.
 STALLED_ROUNDS = 8
-_BEST_KEPT = 16
 
 
 def summarise(context: RunContext, *, round_number: int) -> RoundSummary:
     """What this round tried and found, with the critic's directive for the next; written to the ledger once."""
-    kept = context.ledger.latest("round", str(round_number))
+    key = str(round_number)
+    kept = context.ledger.latest("round", key)
     if kept is not None:
         return RoundSummary.model_validate_json(kept)
-    mine = [judgement for judgement in context.judgements().values() if judgement.round == round_number]
-    proposed = context.ledger.latest("proposed", str(round_number))
-    judged = sorted((j for j in mine if j.verdicts), key=lambda j: (not j.meets, -j.score))
-    summary = RoundSummary(
-        round=round_number,
-        generated=0 if proposed is None else proposed.count('"') // 2,
-        simulated=len(judged),
-        met=sum(judgement.meets for judgement in mine),
-        best=[_in_short(context, judgement) for judgement in judged[:_BEST_KEPT]],
-        failures=dict(Counter(judgement.rejected.split(":")[0] for judgement in mine if judgement.rejected)),
-        target_failures=_target_failures(context, judged),
-        by_strategy=_by_strategy(context, judged),
+    summary = summary_of(context, round_number=round_number)
+    failing, shortfall = worst_target(context, round_number=round_number)
+    view = in_view([*context.history(), summary])
+    question = CritiqueQuestion(
+        spec=context.spec,
+        earlier=view.earlier,
+        rounds=view.rounds,
+        failing_target=failing,
+        shortfall=shortfall,
+        left=context.left(round_number=round_number + 1),
     )
-    failing, shortfall = _worst_target(context, judged)
-    critique = context.decide(
-        CritiqueQuestion(
-            spec=context.spec,
-            rounds=[*context.history()[-4:], summary],
-            failing_target=failing,
-            shortfall=shortfall,
-        ),
-        key=str(round_number),
-    )
-    summary = summary.model_copy(update={"directive": critique.directive})
-    context.ledger.append_many(
-        [("critique", str(round_number), critique), ("round", str(round_number), summary)]
-    )
+    critique = context.decide(question, key=key)
+    critique = doubted_critique(context, critique, question=question, key=key)
+    wanted = {"directive": critique.directive, "course": critique.course.value, "reasons": critique.reasons}
+    summary = summary.model_copy(update=wanted)
+    context.ledger.append_many([("critique", key, critique), ("round", key, summary)])
     context.tell(
         EventKind.ROUND_FINISHED,
         round_number=round_number,
@@ -60,63 +52,10 @@ def summarise(context: RunContext, *, round_number: int) -> RoundSummary:
         met=summary.met,
         best=summary.best[0].formula if summary.best else "",
         critique=critique.text,
+        course=critique.course.value,
+        reasons=critique.reasons,
     )
     return summary
-
-
-def _in_short(context: RunContext, judgement: Judgement) -> CandidateSummary:
-    candidate = context.candidate(judgement.candidate)
-    return CandidateSummary(
-        id=candidate.id,
-        formula=candidate.formula,
-        prototype=candidate.lineage.prototype,
-        strategy=candidate.lineage.strategy,
-        novelty=judgement.novelty.label.value,
-        probabilities={
-            v.property: round(v.probability, 4) for v in judgement.verdicts if v.probability is not None
-        },
-        values={v.property: f"{{r:{v.record[:8]}.{v.property}}}" for v in judgement.verdicts if v.record},
-    )
-
-
-def _target_failures(context: RunContext, judged: list[Judgement]) -> dict[str, int]:
-    counted: Counter[str] = Counter()
-    for judgement in judged:
-        for verdict in judgement.verdicts:
-            if verdict.answer is not Answer.MET and context.spec.targets[verdict.target].is_constraint:
-                counted[verdict.property] += 1
-    return dict(counted)
-
-
-def _by_strategy(context: RunContext, judged: list[Judgement]) -> dict[str, tuple[int, int]]:
-    counted: dict[str, tuple[int, int]] = {}
-    for judgement in judged:
-        name = context.candidate(judgement.candidate).lineage.strategy
-        total, met = counted.get(name, (0, 0))
-        counted[name] = (total + 1, met + int(judgement.meets))
-    return counted
-
-
-def _worst_target(context: RunContext, judged: list[Judgement]) -> tuple[str, str]:
-    """The target that fails most, and the smallest shortfall of those that do not meet it, as a reference-free word."""
-    failures = _target_failures(context, judged)
-    if not failures:
-        return "", ""
-    worst = max(failures, key=lambda name: failures[name])
-    margins = [
-        verdict.margin
-        for judgement in judged
-        for verdict in judgement.verdicts
-        if verdict.property == worst
-        and verdict.answer is not Answer.MET
-        and verdict.margin is not None
-        and verdict.record
-    ]
-    if not margins:
-        return worst, ""
-    best = max(margins)
-    unit = next(target.unit for target in context.spec.targets if target.property == worst)
-    return worst, format_value(-best, sigma=0.0, unit=unit) if best < 0 else ""
 
 
 def answers(context: RunContext) -> list[Judgement]:
@@ -218,6 +157,20 @@ def stop_for(context: RunContext, *, round_number: int, out_of_budget: bool) -> 
     return stop(
         reason,
         f"Not met: no candidate meets every hard target; the best so far are listed with their margins. {why}.",
+    )
+
+
+def stop_refused(context: RunContext, *, what: str) -> Stop:
+    """The end of a run that a person did not want to go on: met when it has what was asked for already, else refused."""
+    met = answers(context)
+    enough_found = len(met) >= context.spec.candidates
+    found = f"{_counted(met)} meet every hard target"
+    why = f"{what[0].upper()}{what[1:]} was refused"
+    return Stop(
+        reason=StopReason.MET if enough_found else StopReason.REFUSED,
+        sentence=f"Objective met: {found}. {why}." if enough_found else f"Not met: {found}. {why}.",
+        elapsed_s=round(context.elapsed_s, 2),
+        met=[judgement.candidate for judgement in met],
     )
 
 

@@ -1,19 +1,30 @@
-"""Generator: proposes candidates by the strategies that the reasoner chose, near what the critic found good."""
+"""Generator: proposes candidates by the strategies that the reasoner chose, near what the critic found good, and what it asked for by name.
+
+Whatever a language model asks for by formula goes through the strategy `proposed`: read, held against the specification, balanced in charge and
+put into a structure by code, like any other candidate.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Iterable, Iterator
 
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import GenerationPlan, GenerationQuestion
+from matsmith.agents.history import in_view
+from matsmith.agents.literature_steering import directive_of, drawn, steering_of
 from matsmith.agents.planner import looked_up_only
 from matsmith.core.candidate import Candidate
 from matsmith.core.directive import Directive
+from matsmith.core.errors import LedgerError
+from matsmith.core.proposal import Substitution
 from matsmith.core.run import EventKind
+from matsmith.core.steering import Steering
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies.interface import StrategyRequest
-from matsmith.tools.strategies.registry import KNOWN, get_strategy, strategy_names
+from matsmith.tools.strategies.registry import KNOWN, PROPOSED, get_strategy, strategy_names
 
 # A round screens this many candidates at most; more learn nothing new before the next directive.
 LARGEST_ROUND = 160
@@ -36,29 +47,48 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
     if kept is not None:
         return list(json.loads(kept))
     settings = context.settings
-    names = [name for name in strategy_names() if get_strategy(name).missing(settings) is None]
-    if looked_up_only(context.spec, settings=settings):
+    # What is asked for by formula stands in fields of its own, so `proposed` is none of the strategies to divide a round among.
+    names = [
+        name for name in strategy_names() if name != PROPOSED and get_strategy(name).missing(settings) is None
+    ]
+    only_known = bool(looked_up_only(context.spec, settings=settings))
+    if only_known:
         names = [name for name in names if name == KNOWN]
+    evidence, history = context.evidence(), context.history()
+    view = in_view(history)
+    room = capacity(context)
     plan = context.decide(
         GenerationQuestion(
             spec=context.spec,
-            round=round_number,
+            evidence=evidence,
             strategies=names,
-            capacity=capacity(context),
-            evidence=context.evidence(),
-            history=context.history(),
+            earlier=view.earlier,
+            history=view.rounds,
+            round=round_number,
+            capacity=room,
+            left=context.left(round_number=round_number),
         ),
         key=key,
     )
+    steering = steering_of(evidence, spec=context.spec, rounds=history)
     wanted = {name: count for name, count in plan.strategies.items() if name in names and count > 0}
+    if (plan.formulas or plan.substitutions) and not only_known:
+        # First, so that a round which is cut short has tried what was asked for.
+        wanted = {PROPOSED: room, **wanted}
     context.tell(EventKind.ROUND, round_number=round_number, strategies=wanted, reason=plan.reason)
     started = time.monotonic()
-    fresh = _draw(context, wanted=wanted, plan=plan, round_number=round_number)
+    fresh = _draw(context, wanted=wanted, plan=plan, steering=steering, round_number=round_number)
     context.pace.learn("generate", seconds=time.monotonic() - started, count=len(fresh))
     ids = [candidate.id for candidate in fresh]
     # One transaction: candidates without their round would count as seen after a kill and never be looked at.
+    cited = drawn(steering, fresh, cited=plan.evidence, evidence=evidence)
     context.ledger.append_many(
-        [*(("candidate", candidate.id, candidate) for candidate in fresh), ("proposed", key, json.dumps(ids))]
+        [
+            *(("candidate", candidate.id, candidate) for candidate in fresh),
+            *([("steering", key, cited)] if cited.steers else []),
+            ("generation", key, plan),
+            ("proposed", key, json.dumps(ids)),
+        ]
     )
     context.tell(
         EventKind.PROGRESS, round_number=round_number, stage="generate", done=len(ids), total=len(ids)
@@ -67,15 +97,22 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
 
 
 def _draw(
-    context: RunContext, *, wanted: dict[str, int], plan: GenerationPlan, round_number: int
+    context: RunContext,
+    *,
+    wanted: dict[str, int],
+    plan: GenerationPlan,
+    steering: Steering,
+    round_number: int,
 ) -> list[Candidate]:
     seen_ids = {entry.key for entry in context.ledger.entries("candidate")}
     formulas: dict[str, int] = {}
     for entry in context.ledger.entries("candidate"):
         formula = reduced_key(Candidate.model_validate_json(entry.body).crystal.amounts)
         formulas[formula] = formulas.get(formula, 0) + 1
-    directive = merged(context.directive(), plan.directive)
+    # The literature speaks where neither the critic nor the plan does: what was measured overrules what was written.
+    directive = merged(merged(directive_of(steering), context.directive()), plan.directive)
     parents = tuple(context.candidate(parent) for parent in directive.parents if parent in seen_ids)
+    substitutions = tuple(_with_parents(context, plan.substitutions))
     fresh: dict[str, Candidate] = {}
     stop_at = min(context.deadline, time.monotonic() + _LONGEST_PROPOSING_S)
     for name, count in wanted.items():
@@ -88,6 +125,8 @@ def _draw(
             parents=parents,
             seen=frozenset(seen_ids | fresh.keys()),
             seen_formulas=dict(formulas),
+            formulas=tuple(plan.formulas),
+            substitutions=substitutions,
         )
         taken = 0
         for candidate in get_strategy(name).propose(request, settings=context.settings):
@@ -99,6 +138,15 @@ def _draw(
     return list(fresh.values())
 
 
+def _with_parents(
+    context: RunContext, substitutions: Iterable[Substitution]
+) -> Iterator[tuple[Candidate, Substitution]]:
+    """Each substitution with the candidate that it changes; what names none of this run is left out."""
+    for substitution in substitutions:
+        with contextlib.suppress(LedgerError):
+            yield context.candidate(substitution.parent), substitution
+
+
 def merged(first: Directive, second: Directive) -> Directive:
     """The second directive over the first: its multipliers and parents win where both speak."""
     return Directive(
@@ -106,6 +154,7 @@ def merged(first: Directive, second: Directive) -> Directive:
         elements={**first.elements, **second.elements},
         prototypes={**first.prototypes, **second.prototypes},
         elements_per_formula={**first.elements_per_formula, **second.elements_per_formula},
+        formulas={**first.formulas, **second.formulas},
         parents=second.parents or first.parents,
         reason=second.reason or first.reason,
     )

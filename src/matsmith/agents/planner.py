@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from matsmith.agents.asked import Asked
 from matsmith.agents.decisions import Plan, PlanQuestion, Understanding
 from matsmith.agents.objective import find_contradictions
-from matsmith.agents.reasoners.interface import Reasoner
+from matsmith.agents.objective.stability import IN_ATMOSPHERE_EV_PER_ATOM
+from matsmith.agents.reasoners.interface import Reasoner, Usage
 from matsmith.core.errors import SpecError
 from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import Relation
@@ -15,23 +17,35 @@ from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec, Target
 from matsmith.tools.registry import get_tool, known_only, tools_for
 
+SUPPLY = {"hhi_production", "hhi_reserves", "scarcest_abundance", "toxic_mass_fraction"}
 # Every tool here measures at 0 K or room temperature and no pressure; prices know no temperature.
 _ROOM_TEMPERATURE_K = 300.0
 _ROOM_TOLERANCE_K = 30.0
 _ATMOSPHERIC_GPA = 0.001
-_WITHOUT_CONDITIONS = {"price"}
+_LOWEST_K, _HIGHEST_K = 298.0, 3500.0
+_WITHOUT_CONDITIONS = {"price", "decomposition_temperature", "energy_above_hull_in_water", *SUPPLY}
+# Measured at the temperature and in the gases of the conditions; a pressure on the solid is beyond the tables.
+_AT_TEMPERATURE = {"energy_above_hull_at_conditions", "energy_above_hull_in_atmosphere"}
 # "Stable" without a number: Sun et al. 2016, Sci. Adv. 2, e1600225, find half of the known metastable phases within
 # 0.015 eV/atom and 90 % within 0.067.
 STABLE_EV_PER_ATOM = 0.05
 METASTABLE_EV_PER_ATOM = 0.07
-_STABILITY = {"energy_above_hull", "energy_above_hull_at_conditions"}
+_STABILITY = {"energy_above_hull", *_AT_TEMPERATURE}
+# A person is asked about so many ambiguities at most; the others are shown with the reading that was taken.
+MOST_ASKED = 3
+Ask = Callable[[str], str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanCheck:
-    """A plan and what stands against it. `unmeasurable` maps the index of a target to the reason."""
+    """A plan and what stands against it. `unmeasurable` maps the index of a target to the reason.
+
+    `asked` says by which prompts the plan was made, and `usage` what that has cost; both go into the ledger of the run.
+    """
 
     plan: Plan
+    asked: tuple[Asked, ...] = ()
+    usage: Usage | None = None
     contradictions: Sequence[str] = ()
     unmeasurable: dict[int, str] = field(default_factory=dict[int, str])
 
@@ -80,14 +94,44 @@ class PlanCheck:
         return cls.of(Plan(spec=spec), settings=settings)
 
 
-def make_plan(objective: str, *, reasoner: Reasoner) -> Plan:
-    """Ask the reasoner what is wanted. Raises `SpecError` for an objective that says nothing."""
+def make_plan(
+    objective: str, *, reasoner: Reasoner, second_look: bool = False, ask: Ask | None = None
+) -> Plan:
+    """Ask the reasoner what is wanted. Raises `SpecError` for an objective that says nothing.
+
+    `second_look` has a language model doubt its plan once. `ask` puts the plan's open questions to a person, once: what is said in reply becomes
+    part of the objective, and an empty reply keeps the reading that was taken.
+    """
     if not objective.strip():
         raise SpecError(
             "The objective is empty.",
             hint='Say what you want, such as "a stable oxide with a bulk modulus above 150 GPa".',
         )
-    return with_default_target(reasoner.decide(PlanQuestion(objective=objective)))
+    plan = _decided(objective, reasoner=reasoner, second_look=second_look)
+    if ask is not None and plan.questions:
+        replies = [reply for question in plan.questions[:MOST_ASKED] if (reply := ask(question).strip())]
+        if replies:
+            plan = _decided(clarified(objective, replies), reasoner=reasoner, second_look=second_look)
+    return with_default_target(plan)
+
+
+def clarified(objective: str, replies: Sequence[str]) -> str:
+    """The objective with what a person added when asked.
+
+    >>> clarified("a hard oxide", ["bulk modulus above 200 GPa"])
+    'a hard oxide, bulk modulus above 200 GPa'
+    """
+    return ", ".join([objective.strip().rstrip(".,;"), *(reply.rstrip(".,;") for reply in replies)])
+
+
+def _decided(objective: str, *, reasoner: Reasoner, second_look: bool) -> Plan:
+    question = PlanQuestion(objective=objective)
+    plan = reasoner.decide(question)
+    if second_look:
+        from matsmith.agents.second_look import doubted_plan
+
+        plan = doubted_plan(plan, question=question, reasoner=reasoner)
+    return plan
 
 
 def with_default_target(plan: Plan) -> Plan:
@@ -101,8 +145,12 @@ def with_default_target(plan: Plan) -> Plan:
         return plan
     limit = METASTABLE_EV_PER_ATOM if targets else STABLE_EV_PER_ATOM
     words = "(stability not named)" if targets else "(no property named)"
-    target = Target(property="energy_above_hull", relation=Relation.BELOW, value=limit, words=words)
+    name = "energy_above_hull"
     reason = ", as far as most known metastable phases lie above the hull" if targets else ""
+    if plan.spec.conditions.has_atmosphere:
+        name, limit = "energy_above_hull_in_atmosphere", IN_ATMOSPHERE_EV_PER_ATOM
+        reason = ", which the gases named ask for"
+    target = Target(property=name, relation=Relation.BELOW, value=limit, words=words)
     return plan.model_copy(
         update={
             "spec": plan.spec.model_copy(update={"targets": [*targets, target]}),
@@ -157,8 +205,16 @@ def _unmet_condition(spec: DesignSpec, target: Target) -> str:
         return ""
     parts: list[str] = []
     temperature, pressure = spec.conditions.temperature_k, spec.conditions.pressure_gpa
+    own = target.property in _AT_TEMPERATURE
+    if own and (temperature is None or not _LOWEST_K <= temperature <= _HIGHEST_K):
+        parts.append(
+            f"at {temperature or 0.0:g} K: tables of Gibbs energies run from {_LOWEST_K:g} to {_HIGHEST_K:g} K"
+        )
+    if target.property == "energy_above_hull_in_atmosphere" and not spec.conditions.has_atmosphere:
+        parts.append("without an atmosphere: name one, or pressures of oxygen, under conditions")
     if (
-        temperature is not None
+        not own
+        and temperature is not None
         and abs(temperature - _ROOM_TEMPERATURE_K) > _ROOM_TOLERANCE_K
         and temperature > 1.0
     ):

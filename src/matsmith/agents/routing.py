@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, TypedDict
+
+from matsmith.agents.approvals import Point
 
 
 class RunState(TypedDict):
@@ -15,6 +18,13 @@ class RunState(TypedDict):
 
 
 Step = Literal["generate", "report"]
+# The node that asks at each point, and where it leads when a person says yes.
+ASKS: dict[Point, str] = {
+    Point.PLAN: "approve_plan",
+    Point.SPEND: "approve_spend",
+    Point.ROUND: "approve_round",
+}
+LEADS_TO: dict[Point, str] = {Point.PLAN: "literature", Point.SPEND: "simulate", Point.ROUND: "generate"}
 
 
 def start_state() -> RunState:
@@ -31,3 +41,21 @@ def after_criticism(state: RunState) -> Step:
     'report'
     """
     return "report" if state["stop"] else "generate"
+
+
+def entrance(point: Point, *, asked: Collection[str]) -> str:
+    """The node through which the graph enters what lies behind a point: the one that asks where a person wants to be asked.
+
+    >>> entrance(Point.ROUND, asked={"round"}), entrance(Point.ROUND, asked=set())
+    ('approve_round', 'generate')
+    """
+    return ASKS[point] if point.value in asked else LEADS_TO[point]
+
+
+def after_asking(state: RunState, *, point: Point) -> str:
+    """Report where a person refused, else what lies behind the point.
+
+    >>> after_asking({"round": 1, "candidates": [], "out_of_budget": False, "stop": "refused"}, point=Point.SPEND)
+    'report'
+    """
+    return "report" if state["stop"] else LEADS_TO[point]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from matsmith.agents.approvals import open_pause
 from matsmith.core.errors import LedgerError, MatsmithError, UsageError
 from matsmith.core.ledger import Ledger
 from matsmith.core.run import RunHeader, Stop
@@ -22,7 +24,7 @@ _INDEX = "runs.txt"
 
 @dataclass(frozen=True, kw_only=True)
 class RunInfo:
-    """One line of `matsmith runs`. `state` is a stop reason, or 'interrupted' (which can be resumed)."""
+    """One line of `matsmith runs`. `state` is a stop reason, 'waiting' (for a person), or 'interrupted'; the last two can be resumed."""
 
     name: str
     folder: Path
@@ -83,12 +85,13 @@ def describe(folder: Path) -> RunInfo:
                 f"{folder} holds a ledger without a run.", hint="It was cut off before it began: start again."
             )
         stop = next((Stop.model_validate_json(entry.body) for entry in ledger.entries("stop")), None)
+        unfinished = "interrupted" if open_pause(ledger) is None else "waiting"
     return RunInfo(
         name=folder.name,
         folder=folder,
         objective=header.objective,
         started_at=header.started_at,
-        state=stop.reason.value if stop else "interrupted",
+        state=stop.reason.value if stop else unfinished,
         met=len(stop.met) if stop else 0,
     )
 
@@ -129,16 +132,38 @@ def locked(folder: Path) -> Generator[None]:
     """Hold a run for this process. Raises `UsageError` when another one works on it; a dead one holds nothing."""
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass  # no such locks on this system: two processes on one run would find SQLite's own lock
-        except OSError as error:
-            raise UsageError(
-                f"Another process works on {folder}.", hint="Wait for it, or stop it first."
-            ) from error
+        if not _taken(descriptor):
+            raise UsageError(f"Another process works on {folder}.", hint="Wait for it, or stop it first.")
         yield
     finally:
         os.close(descriptor)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process works on a run."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _taken(descriptor, patience_s=0.0)
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int, *, patience_s: float = 0.3) -> bool:
+    """Take the lock; a moment of patience, since whoever asks whether it is held holds it for an instant."""
+    try:
+        import fcntl
+    except ImportError:
+        return True  # no such locks on this system: two processes on one run would find SQLite's own lock
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.02)
+        else:
+            return True

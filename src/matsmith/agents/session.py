@@ -10,43 +10,58 @@ from __future__ import annotations
 import json
 import platform
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from matsmith import __version__
-from matsmith.agents.context import RunContext
-from matsmith.agents.decisions import Plan
-from matsmith.agents.planner import PlanCheck, make_plan
-from matsmith.agents.reasoners.budget import ModelBudget
+from matsmith.agents.approvals import APPROVAL, AwaitingApproval, Decision, Pause, Point, open_pause
+from matsmith.agents.approvals import decide as write_decision
+from matsmith.agents.asked import KIND as ASKED
+from matsmith.agents.asked import Asked
+from matsmith.agents.context import RunContext, last_plan
+from matsmith.agents.decisions import Plan, PlanQuestion
+from matsmith.agents.literature_outlook import informed
+from matsmith.agents.planner import Ask, PlanCheck, make_plan
 from matsmith.agents.reasoners.interface import Reasoner, Usage
+from matsmith.agents.rejudging import take_in_edited_spec
 from matsmith.agents.runs import CHECKPOINT, LEDGER, locked, new_folder, remember
-from matsmith.core.errors import ImpossibleObjective, LedgerError, SettingsError
+from matsmith.core.errors import ImpossibleObjective, LedgerError, SettingsError, UsageError
 from matsmith.core.ledger import Ledger
 from matsmith.core.run import Event, EventKind, RunHeader, Stop, StopReason
 from matsmith.core.settings import Settings, load_settings
-from matsmith.core.spec import Budget
+from matsmith.core.spec import Budget, DesignSpec
 from matsmith.tools.runner import ToolRunner, local_executor
 
 REPORT = "report.html"
-ROLES = ("planner", "literature", "generator", "simulator", "critic")
+ROLES = ("planner", "planner_doubt", "literature", "generator", "simulator", "critic", "critic_doubt")
 Listener = Callable[[Event], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """Where a run ended."""
+    """Where a run ended, and what its language model has cost, planning included."""
 
     folder: Path
     stop: Stop
     report: Path
+    usage: Usage = field(default_factory=Usage)
 
 
 def make_reasoner(
-    name: str, *, settings: Settings, budget: Budget | None = None, spent: Usage | None = None
+    name: str,
+    *,
+    settings: Settings,
+    budget: Budget | None = None,
+    spent: Usage | None = None,
+    seed: int | None = None,
+    folder: Path | None = None,
 ) -> Reasoner:
     """The reasoner of this name; `spent` is what earlier sessions of the run had used of the budget.
+
+    With a `seed` the same question is the same request; in `folder` a language model's transcript is kept.
 
     Raises `SettingsError` for an unknown name, or for one that lacks its key or server.
     """
@@ -55,12 +70,9 @@ def make_reasoner(
 
         return RulesReasoner()
     if name == "openai":
-        from matsmith.agents.reasoners.openai_server import from_settings
+        from matsmith.agents.reasoners.providers import reasoner_for_run
 
-        limits = budget or Budget()
-        return from_settings(
-            settings, budget=ModelBudget(calls=limits.model_calls, tokens=limits.model_tokens, spent=spent)
-        )
+        return reasoner_for_run(settings, limits=budget, spent=spent, seed=seed, folder=folder)
     raise SettingsError(f"There is no reasoner {name!r}.", hint="Choose rules or openai.")
 
 
@@ -73,19 +85,29 @@ def plan_objective(
     budget_s: float | None = None,
     new_only: bool | None = None,
     accept_known: bool | None = None,
+    max_cost_usd: float | None = None,
+    ask: Ask | None = None,
 ) -> PlanCheck:
     """Understand an objective and check it; nothing is spent but the reasoner's answer.
 
-    What is given beside the objective wins over what the objective says. Raises `SpecError` for one that says nothing.
+    What is given beside the objective wins over what the objective says. `ask` puts open questions of the plan to a person, once. Raises
+    `SpecError` for an objective that says nothing.
     """
     settings = settings or load_settings()
-    plan = make_plan(objective, reasoner=make_reasoner(reasoner or settings.reasoner, settings=settings))
-    return PlanCheck.of(
-        _overridden(
-            plan, candidates=candidates, budget_s=budget_s, new_only=new_only, accept_known=accept_known
-        ),
-        settings=settings,
+    limits = Budget(model_cost_usd=max_cost_usd)
+    answering = make_reasoner(reasoner or settings.reasoner, settings=settings, budget=limits)
+    plan = make_plan(objective, reasoner=answering, second_look=settings.second_look, ask=ask)
+    plan = _overridden(
+        plan,
+        candidates=candidates,
+        budget_s=budget_s,
+        new_only=new_only,
+        accept_known=accept_known,
+        max_cost_usd=max_cost_usd,
     )
+    check = PlanCheck.of(informed(plan, folder=settings.library_dir), settings=settings)
+    question = PlanQuestion(objective=plan.spec.objective or objective)
+    return replace(check, asked=(Asked.of(question, reasoner=answering),), usage=answering.usage)
 
 
 def _overridden(
@@ -95,12 +117,15 @@ def _overridden(
     budget_s: float | None,
     new_only: bool | None,
     accept_known: bool | None,
+    max_cost_usd: float | None = None,
 ) -> Plan:
     spec = plan.spec.model_copy(deep=True)
     if candidates is not None:
         spec.candidates = candidates
     if budget_s is not None:
         spec.budget = spec.budget.model_copy(update={"wall_time_s": budget_s})
+    if max_cost_usd is not None:
+        spec.budget = spec.budget.model_copy(update={"model_cost_usd": max_cost_usd})
     if new_only is not None:
         spec.new_only = new_only
     if accept_known is not None:
@@ -119,24 +144,24 @@ def design(
     reasoner: str | None = None,
     new_only: bool | None = None,
     accept_known: bool | None = None,
+    approve: Collection[Point] = (),
     on_event: Listener | None = None,
 ) -> RunResult:
     """Run the loop until code finds the objective met, out of budget, stalled or impossible.
 
-    Raises `ImpossibleObjective` before anything is spent when targets contradict each other or physics, or when no
-    installed tool can measure any of them; `SpecError` for an objective that says nothing.
+    At each point of `approve` the run ends with `AwaitingApproval`, and `resume` with a decision goes on. Raises `ImpossibleObjective` before
+    anything is spent when targets contradict each other or physics, or when no installed tool can measure any of them; `SpecError` for an
+    objective that says nothing.
     """
     settings = settings or load_settings()
     name = reasoner or settings.reasoner
     check = objective
     if isinstance(check, str):
-        check = PlanCheck.of(
-            make_plan(check, reasoner=make_reasoner(name, settings=settings)), settings=settings
-        )
+        check = plan_objective(check, settings=settings, reasoner=name)
     plan = _overridden(
         check.plan, candidates=candidates, budget_s=budget_s, new_only=new_only, accept_known=accept_known
     )
-    check = PlanCheck.of(plan, settings=settings)
+    check = replace(PlanCheck.of(plan, settings=settings), asked=check.asked, usage=check.usage)
     if check.refusal is not None:
         raise ImpossibleObjective(
             check.refusal, hint="Change the objective; `matsmith plan` shows what was understood."
@@ -153,32 +178,93 @@ def design(
             version=__version__,
             started_at=now,
             machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            approve=sorted(point.value for point in approve),
         )
-        ledger.append_many([("run", folder.name, header), ("plan", folder.name, check.plan)])
+        ledger.append_many(
+            [
+                ("run", folder.name, header),
+                ("plan", folder.name, check.plan),
+                *((ASKED, f"{asked.role}/{folder.name}/{asked.question}", asked) for asked in check.asked),
+                *([("usage", name, check.usage)] if check.usage is not None else []),
+            ]
+        )
         return _go_on(folder, ledger, header=header, settings=settings, listener=on_event)
 
 
-def resume(run: Path, *, settings: Settings | None = None, on_event: Listener | None = None) -> RunResult:
-    """Go on with an interrupted run; no finished record is computed again. A finished run returns what it found."""
+def resume(
+    run: Path,
+    *,
+    settings: Settings | None = None,
+    decision: Decision | None = None,
+    spec: DesignSpec | None = None,
+    on_event: Listener | None = None,
+) -> RunResult:
+    """Go on with an interrupted run; no finished record is computed again. A finished run returns what it found.
+
+    A run that waits for a person needs a `decision`, or a changed `spec`, which approves; without one it raises `AwaitingApproval` once more.
+    Raises `UsageError` for a decision on a run that does not wait, `ImpossibleObjective` for a specification that cannot be met.
+    """
     settings = settings or load_settings()
     with locked(run), Ledger(run / LEDGER, create=False) as ledger:
         header = next((RunHeader.model_validate_json(entry.body) for entry in ledger.entries("run")), None)
         if header is None or not any(ledger.entries("plan")):
             raise LedgerError(f"{run} was cut off before its plan was written.", hint="Start the run again.")
+        if decision is not None or spec is not None:
+            _take_decision(ledger, run, decision=decision, spec=spec, settings=settings)
         return _go_on(run, ledger, header=header, settings=settings, listener=on_event)
+
+
+def waiting(run: Path) -> Pause | None:
+    """The pause at which a run waits for a person, or None when it does not wait."""
+    with Ledger(run / LEDGER, create=False) as ledger:
+        return open_pause(ledger)
+
+
+def current_spec(run: Path) -> DesignSpec:
+    """The specification that a run goes by at present."""
+    with Ledger(run / LEDGER, create=False) as ledger:
+        return last_plan(ledger).spec
+
+
+def _take_decision(
+    ledger: Ledger, run: Path, *, decision: Decision | None, spec: DesignSpec | None, settings: Settings
+) -> None:
+    """Write a person's decision, when it can stand."""
+    if spec is not None and decision is Decision.REFUSE:
+        raise UsageError(
+            "A run is refused or goes on with a changed plan, not both.", hint="Give one of them."
+        )
+    pause = open_pause(ledger)
+    if pause is None:
+        raise UsageError(
+            f"The run {run.name} does not wait for approval.",
+            hint="Go on with it by `matsmith resume` alone; `matsmith runs` says which runs wait.",
+        )
+    if spec is not None:
+        refusal = PlanCheck.from_spec(spec, settings=settings).refusal
+        if refusal is not None:
+            raise ImpossibleObjective(
+                f"The changed plan cannot be met: {refusal}", hint="Nothing was changed; the run still waits."
+            )
+    write_decision(ledger, pause, decision=decision or Decision.APPROVE, spec=spec)
 
 
 def _go_on(
     folder: Path, ledger: Ledger, *, header: RunHeader, settings: Settings, listener: Listener | None
 ) -> RunResult:
-    """Run the graph from its last checkpoint, or from the start."""
+    """Run the graph from its last checkpoint, or from the start. Raises `AwaitingApproval` where a person is to be asked."""
     ended = next((Stop.model_validate_json(entry.body) for entry in ledger.entries("stop")), None)
     if ended is not None and (folder / REPORT).is_file():
-        return _finished(folder, ended, listener=listener)
-    plan = Plan.model_validate_json(next(ledger.entries("plan")).body)
-    spent = _time_spent(ledger)
+        return _finished(folder, ended, usage=_model_usage(ledger), listener=listener)
+    plan = last_plan(ledger)
+    spent, used = _time_spent(ledger), _model_usage(ledger)
     reasoner = make_reasoner(
-        header.reasoner, settings=settings, budget=plan.spec.budget, spent=_model_usage(ledger)
+        header.reasoner,
+        settings=settings,
+        budget=plan.spec.budget,
+        spent=used,
+        seed=header.seed,
+        folder=folder,
     )
     _write_session(ledger, reasoner=reasoner, spent_before_s=spent)
     executor = local_executor(log=folder / "worker.log", settings=settings)
@@ -191,31 +277,49 @@ def _go_on(
         reasoner=reasoner,
         seed=header.seed,
         spent_before_s=spent,
+        usage_before=used,
+        approve=frozenset(header.approve),
         listener=listener,
         evaluations=sum(1 for _ in ledger.entries("record")),
     )
     runner.on_spend(context.spend)
     context.tell(EventKind.STARTED, run=folder.name, folder=str(folder))
     try:
-        executor.warm_up()
+        if not _about_to_wait(context):
+            executor.warm_up()
+        changed = take_in_edited_spec(context)
+        if changed:
+            context.tell(
+                EventKind.WARNING, text=f"By the changed plan {changed} candidates were judged again."
+            )
         _run_graph(context)
     finally:
         executor.close()
+    pause = open_pause(ledger)
+    if pause is not None:
+        raise AwaitingApproval(pause, folder=folder)
     stop = next(Stop.model_validate_json(entry.body) for entry in ledger.entries("stop"))
-    return _finished(folder, stop, listener=listener)
+    return _finished(folder, stop, usage=_model_usage(ledger), listener=listener)
 
 
-def _finished(folder: Path, stop: Stop, *, listener: Listener | None) -> RunResult:
+def _about_to_wait(context: RunContext) -> bool:
+    """Whether the run waits already or will before anything is computed: it need not load the potential to find that out."""
+    plan_is_open = context.ledger.latest(APPROVAL, Point.PLAN.value) is None
+    return open_pause(context.ledger) is not None or (Point.PLAN.value in context.approve and plan_is_open)
+
+
+def _finished(folder: Path, stop: Stop, *, usage: Usage, listener: Listener | None) -> RunResult:
     if listener is not None:
-        data = {
+        data: dict[str, Any] = {
             "reason": stop.reason.value,
             "sentence": stop.sentence,
             "met": stop.met,
             "folder": str(folder),
             "exit_code": stop.reason.exit_code,
+            "usage": usage.model_dump(mode="json"),
         }
         listener(Event(kind=EventKind.FINISHED, elapsed_s=stop.elapsed_s, data=data))
-    return RunResult(folder=folder, stop=stop, report=folder / REPORT)
+    return RunResult(folder=folder, stop=stop, report=folder / REPORT, usage=usage)
 
 
 def _run_graph(context: RunContext) -> None:
@@ -289,4 +393,15 @@ def _time_spent(ledger: Ledger) -> float:
     return total
 
 
-__all__ = ["PlanCheck", "RunResult", "StopReason", "design", "make_reasoner", "plan_objective", "resume"]
+__all__ = [
+    "AwaitingApproval",
+    "PlanCheck",
+    "RunResult",
+    "StopReason",
+    "current_spec",
+    "design",
+    "make_reasoner",
+    "plan_objective",
+    "resume",
+    "waiting",
+]

@@ -16,10 +16,12 @@ from matsmith.agents.competition import (
     search_competitors,
     search_forms,
 )
+from matsmith.agents.conditions import MEASURES_AT_CONDITIONS, conditions_for
 from matsmith.agents.context import RunContext
 from matsmith.agents.critic import enough
 from matsmith.agents.decisions import SimulationQuestion
 from matsmith.agents.estimates import most_promising, new_first, outlook
+from matsmith.agents.literature_steering import reported_formulas
 from matsmith.agents.scoring import score
 from matsmith.agents.work import Work
 from matsmith.core.candidate import Candidate, Novelty
@@ -37,9 +39,9 @@ from matsmith.tools.strategies.registry import KNOWN
 # Tools whose argument is a relaxation rather than any structure.
 _TAKES_RELAXED = {"stability", "density"}
 _ALWAYS = ("symmetry", "stability", "density")
-_ASKS_WHETHER_KNOWN = {"stability", "known_property"}
+_ASKS_WHETHER_KNOWN = {"stability", "known_property", "known_moduli", *MEASURES_AT_CONDITIONS}
 # Tools that answer without any computed structure.
-_LOOKED_UP = LOOK_UPS | {"element_price"}
+_LOOKED_UP = LOOK_UPS | {"element_price", "supply", *MEASURES_AT_CONDITIONS}
 # Below this cost a tool runs on every relaxed candidate; above it only where the verdict still hangs on it.
 _CHEAP_S = 0.5
 _CHUNK = 40
@@ -211,22 +213,24 @@ def _describe(
     if reason is not None:
         work.rejected = f"does not fit: {reason}"
         return
-    work.novelty = label(crystal, settings=context.settings)
+    work.novelty = label(crystal, settings=context.settings, reported=reported_formulas(context.evidence()))
     if context.spec.new_only and work.novelty.label is not Novelty.NEW:
         work.rejected = f"known: {work.novelty.match}"
         return
     for name in names:
         if name != "symmetry":
-            extra: dict[str, str | bool] = {}
+            extra: dict[str, str | bool | float] = {}
             if name == "stability" and lower_form:
                 extra["lower_form"] = lower_form
             if name in _ASKS_WHETHER_KNOWN:
                 extra["structure_known"] = work.novelty.structure_matched
+            if name in MEASURES_AT_CONDITIONS:
+                extra |= conditions_for(context.spec, work, name=name)
             _run(context, name, work, **extra)
     work.judge(context.spec)
 
 
-def _run(context: RunContext, name: str, work: Work, **extra: str | bool) -> Record | None:
+def _run(context: RunContext, name: str, work: Work, **extra: str | bool | float) -> Record | None:
     if name in _TAKES_RELAXED and work.relaxed is None:
         return None
     field_name = "relaxed" if name in _TAKES_RELAXED else "structure"

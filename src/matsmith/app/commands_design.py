@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shlex
-import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -13,21 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from matsmith.app.durations import parse_duration
-from matsmith.app.guard import FAILURE, complain, guarded, stoppable
-from matsmith.core.errors import ImpossibleObjective, Interrupted, MatsmithError, SpecError, UsageError
+from matsmith.app.following import follow, kept_clean, make_progress
+from matsmith.app.guard import FAILURE, guarded
+from matsmith.app.spec_file import read_spec as read_spec
+from matsmith.core.errors import ImpossibleObjective, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from matsmith.agents.planner import PlanCheck
-    from matsmith.agents.session import RunResult
-    from matsmith.app.progress import Progress
-    from matsmith.core.run import Event
     from matsmith.core.settings import Settings
     from matsmith.core.spec import DesignSpec
-
-_INTERRUPTED = 5
-_LARGEST_SPEC_BYTES = 1_000_000
 
 
 class ReasonerName(StrEnum):
@@ -56,8 +49,29 @@ AcceptKnown = Annotated[
 SpecFile = Annotated[
     Path | None,
     typer.Option(
-        "--spec", metavar="FILE", help="a plan from `matsmith plan --json`, edited or not", show_default=False
+        "--spec",
+        metavar="FILE",
+        help="a plan from `matsmith plan --json`, edited or not; JSON, or YAML by its ending",
+        show_default=False,
     ),
+]
+EditFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--edit-file",
+        metavar="FILE",
+        help="where a plan is written to be edited, instead of $EDITOR",
+        show_default=False,
+    ),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost", metavar="USD", min=0, help="most that language models may cost", show_default=False
+    ),
+]
+ReuseAnswers = Annotated[
+    bool, typer.Option("--reuse-answers", help="answer a repeated request to a model from the cache")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable: one event a line on standard output")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="show every candidate that is judged")]
@@ -77,6 +91,18 @@ def design(
     spec: SpecFile = None,
     new_only: NewOnly = False,
     accept_known: AcceptKnown = False,
+    approve: Annotated[
+        str | None,
+        typer.Option(
+            "--approve",
+            metavar="POINTS",
+            help="where to wait for you: plan, spend (before a round is computed), round (before another one)",
+            show_default=False,
+        ),
+    ] = None,
+    edit_file: EditFile = None,
+    max_cost: MaxCost = None,
+    reuse_answers: ReuseAnswers = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
@@ -87,15 +113,25 @@ def design(
       matsmith design "a stable oxide with a bulk modulus above 150 GPa, no cobalt" --budget 10m
       matsmith plan "a cubic nitride above 300 GPa" --json > plan.json   (edit plan.json)
       matsmith design --spec plan.json --yes
+      matsmith design "a stable ternary nitride" --approve plan,round
+
+    With --approve the run stops at the points you name: see, edit, approve or refuse there, in the
+    terminal or later by `matsmith resume RUN --approve`, `--refuse` or `--spec FILE`.
 
     \b
-    Exit status: 0 met, 1 failure, 2 usage, 3 not met (budget or stalled), 4 impossible or
-    nothing can be measured, 5 interrupted: `matsmith resume RUN` goes on.
+    Exit status: 0 met, 1 failure, 2 usage, 3 not met (budget, stalled or refused), 4 impossible or
+    nothing can be measured, 5 interrupted or waiting for you: `matsmith resume RUN` goes on.
     """
-    from matsmith.app.console import make_console
+    from matsmith.agents.approvals import Point, points_of
+    from matsmith.app.console import is_interactive, make_console
     from matsmith.core.settings import load_settings
 
+    points: frozenset[Point] = frozenset() if approve is None else points_of(approve)
     settings = load_settings()
+    if reuse_answers:
+        settings = settings.model_copy(update={"reuse_answers": True})
+    console = make_console(stderr=as_json)
+    asking = is_interactive(console) and not yes
     check = _checked(
         objective,
         spec,
@@ -105,31 +141,36 @@ def design(
         reasoner=reasoner,
         new_only=new_only or None,
         accept_known=accept_known or None,
+        max_cost=max_cost,
+        ask=_asker(console) if asking else None,
     )
-    console = make_console(stderr=as_json)
     if not check.runnable:
         _show_plan(check, console)
         raise ImpossibleObjective(
             check.refusal or "The objective is impossible.",
             hint="Nothing was spent. Change the objective, or say 'preferably' where a wish may stay open.",
         )
-    if not yes and not _approved(check, console):
+    # A plan that is to be approved waits at its own point; to ask twice would be once too often.
+    if not yes and Point.PLAN not in points and not _approved(check, console):
         return FAILURE
     from matsmith.agents.session import design as run_design
 
-    progress = _progress(console, as_json=as_json, verbose=verbose)
-    with _kept_clean(as_json):
-        return _follow(
+    progress = make_progress(console, as_json=as_json, verbose=verbose)
+    with kept_clean(as_json):
+        return follow(
             lambda listener: run_design(
                 check,
                 settings=settings,
                 out=out,
                 seed=seed,
                 reasoner=None if reasoner is None else reasoner.value,
+                approve=points,
                 on_event=listener,
             ),
             console=console,
             progress=progress,
+            settings=settings,
+            edit_file=edit_file,
         )
 
 
@@ -142,6 +183,7 @@ def plan(
     new_only: NewOnly = False,
     accept_known: AcceptKnown = False,
     spec: SpecFile = None,
+    max_cost: MaxCost = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="the plan as JSON; `matsmith design --spec` takes it")
     ] = False,
@@ -166,6 +208,7 @@ def plan(
         reasoner=reasoner,
         new_only=new_only or None,
         accept_known=accept_known or None,
+        max_cost=max_cost,
     )
     if as_json:
         from matsmith.app.plan_view import plan_json
@@ -185,37 +228,54 @@ def resume(
     run: Annotated[
         str, typer.Argument(help="name or folder of a run; `matsmith runs` lists them", show_default=False)
     ],
+    approve: Annotated[bool, typer.Option("--approve", help="say yes where the run waits for you")] = False,
+    refuse: Annotated[bool, typer.Option("--refuse", help="say no: the run ends with what it has")] = False,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            "--spec", metavar="FILE", help="go on with this changed plan (YAML or JSON)", show_default=False
+        ),
+    ] = None,
+    edit_file: EditFile = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
-    r"""Go on with a run that was interrupted; nothing that is finished is computed again.
+    r"""Go on with a run that was interrupted or waits for you; nothing that is finished is computed again.
 
     \b
-    Example:
+    Examples:
       matsmith resume matsmith-runs/my-run
+      matsmith resume my-run --approve
+      matsmith resume my-run --spec plan-to-edit.yaml
     """
+    from matsmith.agents.approvals import Decision
     from matsmith.agents.runs import find_run
     from matsmith.agents.session import resume as run_resume
     from matsmith.app.console import make_console
     from matsmith.core.settings import load_settings
 
+    if refuse and (approve or spec is not None):
+        raise UsageError(
+            "A run goes on or is refused, not both.", hint="Give one of --approve, --refuse, --spec."
+        )
     settings = load_settings()
     folder = find_run(run, settings=settings)
+    changed = None if spec is None else read_spec(spec)
+    decision = Decision.REFUSE if refuse else Decision.APPROVE if approve or spec is not None else None
     console = make_console(stderr=as_json)
-    progress = _progress(console, as_json=as_json, verbose=verbose)
+    progress = make_progress(console, as_json=as_json, verbose=verbose)
     progress.view.expect(_wanted(folder))
-    with _kept_clean(as_json):
-        return _follow(
-            lambda listener: run_resume(folder, settings=settings, on_event=listener),
+    with kept_clean(as_json):
+        return follow(
+            lambda listener: run_resume(
+                folder, settings=settings, decision=decision, spec=changed, on_event=listener
+            ),
             console=console,
             progress=progress,
+            settings=settings,
+            edit_file=edit_file,
             folder=folder,
         )
-
-
-def _kept_clean(as_json: bool) -> contextlib.AbstractContextManager[Any]:
-    """Send what libraries print to standard error, so that standard output holds events only."""
-    return contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
 
 
 def _wanted(folder: Path) -> dict[str, Any]:
@@ -224,8 +284,10 @@ def _wanted(folder: Path) -> dict[str, Any]:
 
     from matsmith.core.ledger import Ledger
 
+    body = "{}"
     with Ledger(folder / "ledger.sqlite", create=False) as ledger:
-        body = next((entry.body for entry in ledger.entries("plan")), "{}")
+        for entry in ledger.entries("plan"):
+            body = entry.body
     return json.loads(body).get("spec", {})
 
 
@@ -239,6 +301,8 @@ def _checked(
     reasoner: ReasonerName | None,
     new_only: bool | None,
     accept_known: bool | None,
+    max_cost: float | None = None,
+    ask: Callable[[str], str] | None = None,
 ) -> PlanCheck:
     budget_s = None if budget is None else parse_duration(budget)
     if (objective is None) == (spec_file is None):
@@ -255,6 +319,7 @@ def _checked(
             candidates=candidates,
             new_only=new_only or None,
             accept_known=accept_known or None,
+            max_cost=max_cost,
         )
         return PlanCheck.from_spec(spec, settings=settings)
     from matsmith.agents.session import plan_objective
@@ -267,36 +332,25 @@ def _checked(
         budget_s=budget_s,
         new_only=new_only or None,
         accept_known=accept_known or None,
+        max_cost_usd=max_cost,
+        ask=ask,
     )
 
 
-def read_spec(path: Path) -> DesignSpec:
-    """Read a specification: a `DesignSpec`, or what `matsmith plan --json` prints. Raises `SpecError` that names the fault."""
-    import json
+def _asker(console: Console) -> Callable[[str], str]:
+    """Put an open question of the plan to the person, with the reading that was taken as the default."""
 
-    from pydantic import ValidationError
+    def ask(question: str) -> str:
+        from matsmith.app.spec_file import visible_line
 
-    from matsmith.core.spec import DesignSpec
+        console.print(f" {visible_line(question)}", style="known", soft_wrap=True)
+        try:
+            reply = console.input(" Enter keeps this reading; or say what you mean: ")
+        except EOFError:
+            return ""
+        return "" if reply.strip().lower() in ("", "y", "yes", "ok", "keep") else reply
 
-    try:
-        if path.stat().st_size > _LARGEST_SPEC_BYTES:
-            raise SpecError(f"{path} is too large for a plan.")
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"The plan {path} cannot be read: {error.strerror}.", hint="Check the path."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise SpecError(
-            f"{path} is no JSON: {error}.", hint="Make one with `matsmith plan OBJECTIVE --json`."
-        ) from error
-    inner = data.get("spec", data) if isinstance(data, dict) else data  # pyright: ignore[reportUnknownVariableType]
-    try:
-        return DesignSpec.model_validate(inner)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the plan"
-        raise SpecError(f"{path}: {where}: {first['msg']}.", hint="Correct it and try again.") from error
+    return ask
 
 
 def _with_options(
@@ -306,11 +360,14 @@ def _with_options(
     candidates: int | None,
     new_only: bool | None,
     accept_known: bool | None,
+    max_cost: float | None,
 ) -> DesignSpec:
     """Let options of the command line stand above what the file says."""
     copy = spec.model_copy(deep=True)
     if budget_s is not None:
         copy.budget.wall_time_s = budget_s
+    if max_cost is not None:
+        copy.budget.model_cost_usd = max_cost
     if candidates is not None:
         copy.candidates = candidates
     if new_only:
@@ -346,54 +403,3 @@ def _approved(check: PlanCheck, console: Console) -> bool:
         return True
     console.print(" Nothing was started.")
     return False
-
-
-def _progress(console: Console, *, as_json: bool, verbose: bool) -> Progress:
-    from matsmith.app.progress import JsonProgress, LineProgress, LiveProgress
-
-    if as_json:
-        return JsonProgress(sys.stdout)
-    return (
-        LiveProgress(console, verbose=verbose)
-        if console.is_terminal
-        else LineProgress(console, verbose=verbose)
-    )
-
-
-def _follow(
-    run: Callable[[Callable[[Event], None]], RunResult],
-    *,
-    console: Console,
-    progress: Progress,
-    folder: Path | None = None,
-) -> int:
-    """Work, show and end: the exit status is the run's, or 5 when it can be resumed."""
-    from matsmith.app.summary import print_summary
-
-    try:
-        with stoppable(), progress:
-            result = run(progress)
-    except (KeyboardInterrupt, Interrupted, BrokenPipeError) as stop:
-        return _interrupted(progress.view.folder or str(folder or ""), stop)
-    except MatsmithError as error:
-        where = progress.view.folder
-        if where and error.retryable and "resume" not in error.hint:
-            error.hint = f"{error.hint} Go on with: matsmith resume {shlex.quote(where)}".strip()
-        raise
-    print_summary(console, result.folder, report=result.report)
-    return result.stop.reason.exit_code
-
-
-def _interrupted(folder: str, stop: BaseException) -> int:
-    if not folder:
-        complain("Stopped before the run began: nothing was spent.")
-        return FAILURE
-    if isinstance(stop, BrokenPipeError):
-        from matsmith.app.guard import leave_quietly
-
-        leave_quietly()
-    complain(
-        "Interrupted; nothing that was finished is lost.",
-        hint=f"Resume with: matsmith resume {shlex.quote(folder)}",
-    )
-    return _INTERRUPTED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +11,8 @@ import typer
 from matsmith.app.guard import FAILURE, complain, guarded
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matsmith.agents.runs import RunInfo
     from matsmith.app.verification import RunCheck
 
@@ -53,7 +57,10 @@ def runs(as_json: AsJson = False) -> int:
         table.add_row(
             Text(visible(info.name), style="label"),
             Text(info.started_at.astimezone().strftime("%Y-%m-%d %H:%M"), style="quiet"),
-            Text(str(info.state), style={"met": "met", "interrupted": "unknown"}.get(str(info.state), "")),
+            Text(
+                str(info.state),
+                style={"met": "met", "interrupted": "unknown", "waiting": "known"}.get(str(info.state), ""),
+            ),
             str(info.met),
             *([Text(visible(" ".join(info.objective.split()), limit=200))] if wide else []),
         )
@@ -101,8 +108,29 @@ def show(
         shown = report if candidate is None else find_candidate(report, candidate)
         print(shown.model_dump_json(indent=2))
         return 0
-    make_console().print(show_run(report) if candidate is None else show_candidate(report, candidate))
+    console = make_console()
+    console.print(show_run(report) if candidate is None else show_candidate(report, candidate))
+    if candidate is None:
+        _print_pause(folder, console)
     return 0
+
+
+def _print_pause(folder: Path, console: Console) -> None:
+    """Say for what a run waits, and how it goes on."""
+    from matsmith.agents.session import waiting
+    from matsmith.app.pauses import show_pause
+    from matsmith.core.settings import load_settings
+
+    pause = waiting(folder)
+    if pause is None:
+        return
+    show_pause(pause, folder=folder, console=console, settings=load_settings())
+    run = shlex.quote(folder.name)
+    console.print(
+        f" It waits for your approval of {pause.point.question}: matsmith resume {run} --approve, --refuse or --spec FILE",
+        style="known",
+        soft_wrap=True,
+    )
 
 
 @guarded

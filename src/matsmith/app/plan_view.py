@@ -22,6 +22,7 @@ def plan_json(check: PlanCheck) -> dict[str, Any]:
         "understood": [entry.model_dump(mode="json") for entry in plan.understood],
         "not_understood": list(plan.not_understood),
         "questions": list(plan.questions),
+        "reported": [entry.model_dump(mode="json") for entry in plan.reported],
         "unmeasurable": [
             {"target": index, "property": check.spec.targets[index].property, "reason": reason}
             for index, reason in sorted(check.unmeasurable.items())
@@ -55,6 +56,10 @@ def plan_view(check: PlanCheck) -> RenderableType:
         parts.append(_note("Cannot be measured", reason, style="not_met"))
     for question in plan.questions:
         parts.append(_note("Assumed", question, style="known"))
+    for reported in plan.reported:
+        # One that reaches nothing stands among the warnings.
+        if reported.sentence not in plan.warnings:
+            parts.append(_note("Reported", reported.sentence, style="known"))
     for warning in plan.warnings:
         parts.append(_note("Warning", warning, style="unknown"))
     for problem in check.contradictions:
@@ -122,6 +127,7 @@ def _other_lines(spec: DesignSpec) -> list[tuple[str, str]]:
     at = [
         "" if conditions.temperature_k is None else f"{conditions.temperature_k:g} K",
         "" if conditions.pressure_gpa is None else f"{conditions.pressure_gpa:g} GPa",
+        conditions.describe_atmosphere(),
     ]
     kind = (
         "only new ones"
@@ -131,13 +137,15 @@ def _other_lines(spec: DesignSpec) -> list[tuple[str, str]]:
         else "new ones, beside what is known"
     )
     count = f"{spec.candidates}, {kind}"
+    cost = spec.budget.model_cost_usd
+    priced = "" if cost is None else f", at most {cost:g} USD for language models"
     lines = [
         ("Structure", ", ".join(part for part in shape if part)),
         ("Conditions", " and ".join(part for part in at if part)),
         ("Candidates", count),
         (
             "Budget",
-            f"{duration_text(spec.budget.wall_time_s)}, at most {spec.budget.evaluations:,} evaluations",
+            f"{duration_text(spec.budget.wall_time_s)}, at most {spec.budget.evaluations:,} evaluations{priced}",
         ),
     ]
     return [(label, value) for label, value in lines if value]

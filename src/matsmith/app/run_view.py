@@ -122,7 +122,7 @@ class RunView:
                 self.warnings.append(str(data.get("text", "")))
             case EventKind.FINISHED:
                 self.finished = True
-            case EventKind.ROUND_FINISHED:
+            case EventKind.ROUND_FINISHED | EventKind.WAITING:
                 pass
 
     def _take(self, found: Found) -> None:

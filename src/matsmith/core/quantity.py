@@ -25,6 +25,7 @@ class Truth(StrEnum):
 
     DFT_0K = "DFT (PBE, 0 K)"
     EXPERIMENT_300K = "experiment, 300 K"
+    EXPERIMENT_AT_CONDITIONS = "experiment, at the conditions named"
     EXACT = "exact for this structure"
     UPPER_BOUND = "upper bound of DFT (PBE, 0 K): the true value lies between zero and this"
 

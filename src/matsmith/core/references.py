@@ -7,7 +7,8 @@
   (`ABX3`, `LnO2`); one element alone takes at most 12 (`S8`, `B12`), so `K300` is a bare number;
 - in the name of a structure: a space-group symbol (`Pm-3m`, `P6_3/mmc`), `space group 225`, a Strukturbericht or AFLOW label (`L1_2`,
   `AB_cF8_225_a_b`), a database id (`mp-1265`);
-- in a name that counts: `round 2`, `candidate 9f3c`, `1st`, the marker of a numbered list; a unit behind it makes it a number again;
+- in a name that counts: `round 2`, `candidate 9f3c`, `evidence 9f3c12ab`, `1st`, the marker of a
+  numbered list; a unit behind it makes it a number again;
 - in the power of a unit (`g/cm3`);
 - in the name of a method, an orbital or a dimension (`MP2020`, `r2SCAN`, `sp3`, `3d`, `2D`).
 
@@ -71,7 +72,7 @@ _NAMES = tuple(
         # names that count
         r"(?i:\b(?:rounds?|steps?|attempts?|ranks?|targets?|strategy|iterations?|generations?|stages?|figure|table|section))"
         r"\s+(?:[Nn]o\.?\s*|#)?\d{1,3}" + _END + _NOT_BEFORE_UNIT,
-        r"(?i:\b(?:candidates?|parents?|records?))\s+(?:[Nn]o\.?\s*|#)?(?:\d{1,4}|(?=[0-9]*[a-f])[0-9a-f]{4,64})"
+        r"(?i:\b(?:candidates?|parents?|records?|evidence))\s+(?:[Nn]o\.?\s*|#)?(?:\d{1,4}|(?=[0-9]*[a-f])[0-9a-f]{4,64})"
         + _END + _NOT_BEFORE_UNIT,
         _START + r"\d{1,3}(?:st|nd|rd|th)" + _END,
         r"(?m:^[ \t]*\d[.)](?=\s+\D))",
@@ -91,6 +92,8 @@ _WORD = (
 _AMOUNT_IN_WORDS = re.compile(
     rf"(?i:\b{_WORD}(?:(?:\s+and)?[\s-]+(?:{_WORD}|point)){{0,12}})\s+"
     r"(?:[GM]Pa|m?eV|kelvin|%|per\s?cent|percent|gigapascals?|electron-?volts?|angstroms?)(?![A-Za-z])"
+    # a decimal is never a count, whatever stands behind it
+    rf"|(?i:\b{_WORD}\s+point\s+{_WORD}(?:[\s-]+{_WORD})*\b)"
 )
 
 

@@ -1,7 +1,9 @@
 """What a run writes into its ledger besides candidates and records, and the events that it tells while it goes on.
 
 Kinds of entries: `run` (RunHeader), `plan`, `evidence` (Evidence), `candidate`, `record`, `judgement` (Judgement, one a
-candidate, the last one counts), `round`, `critique`, `stop` (Stop), `answer` (what a reasoner decided).
+candidate, the last one counts), `round`, `critique`, `steering` (Steering, one a round that literature steered), `stop` (Stop), `answer`
+(what a reasoner decided), `asked` (by which prompt), `usage`, `pause` and `approval` (where a person is asked, and what was decided),
+`session` (a process begins to work).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ class StopReason(StrEnum):
     BUDGET = "budget"
     STALLED = "stalled"
     IMPOSSIBLE = "impossible"
+    REFUSED = "refused"
 
     @property
     def exit_code(self) -> int:
@@ -44,6 +47,9 @@ class RunHeader(BaseModel):
     version: str
     started_at: datetime
     machine: str = ""
+    approve: list[str] = Field(
+        default_factory=list[str], description="points at which a person is asked: plan, spend, round"
+    )
 
 
 class LeadKind(StrEnum):
@@ -147,6 +153,7 @@ class EventKind(StrEnum):
     CANDIDATE = "candidate"
     ROUND_FINISHED = "round_finished"
     WARNING = "warning"
+    WAITING = "waiting"
     FINISHED = "finished"
 
 
@@ -156,7 +163,8 @@ class Event(BaseModel):
     started: run, folder. planned: spec, understood, not_understood, unmeasurable. evidence: list of quotes. round:
     strategies. progress: stage ("generate", "screen", "relax", "measure"), done, total. candidate: id, formula,
     prototype, novelty, meets, values {property: text}, answers {property: answer}. round_finished: generated,
-    simulated, met, best. warning: text. finished: reason, sentence, met, folder, exit_code.
+    simulated, met, best, critique, course, reasons. warning: text. waiting (for a person; the run has ended and can be resumed): key,
+    point, shows, folder. finished: reason, sentence, met, folder, exit_code, usage.
     """
 
     model_config = _STRICT

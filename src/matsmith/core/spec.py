@@ -163,12 +163,47 @@ class StructureWish(BaseModel):
 
 
 class Conditions(BaseModel):
-    """Temperature and pressure of use; None means 0 K and no pressure."""
+    """Temperature, pressure and gases of use; None means 0 K, no pressure, no gas."""
 
     model_config = _STRICT
 
     temperature_k: float | None = Field(default=None, ge=0, le=20_000)
     pressure_gpa: float | None = Field(default=None, ge=-50, le=5_000)
+    atmosphere: str | None = Field(
+        default=None,
+        description="air, dry air, oxygen, nitrogen, argon, vacuum, hydrogen, forming gas, steam or carbon dioxide",
+    )
+    oxygen_low_bar: float | None = Field(
+        default=None, ge=1e-100, le=1e3, description="lowest partial pressure of oxygen; air has 0.21 bar"
+    )
+    oxygen_high_bar: float | None = Field(
+        default=None,
+        ge=1e-100,
+        le=1e3,
+        description="highest partial pressure of oxygen, the same as the lowest for one",
+    )
+
+    @model_validator(mode="after")
+    def _ordered_oxygen(self) -> Self:
+        low, high = self.oxygen_low_bar, self.oxygen_high_bar
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"the range of oxygen {low:g} to {high:g} bar is empty")
+        return self
+
+    @property
+    def has_atmosphere(self) -> bool:
+        """Whether gases are named."""
+        return any(part is not None for part in (self.atmosphere, self.oxygen_low_bar, self.oxygen_high_bar))
+
+    def describe_atmosphere(self) -> str:
+        """Write the gases in a few words; empty where none are named."""
+        ends = [end for end in (self.oxygen_low_bar, self.oxygen_high_bar) if end is not None]
+        oxygen = " to ".join(f"{end:g}" for end in dict.fromkeys(ends))
+        parts = [
+            f"in {self.atmosphere}" if self.atmosphere else "",
+            f"at {oxygen} bar of oxygen" if oxygen else "",
+        ]
+        return ", ".join(part for part in parts if part)
 
 
 class Budget(BaseModel):
@@ -180,6 +215,9 @@ class Budget(BaseModel):
     evaluations: int = Field(default=20_000, ge=1, description="structures given to a potential or a lookup")
     model_calls: int = Field(default=200, ge=0)
     model_tokens: int = Field(default=1_000_000, ge=0)
+    model_cost_usd: float | None = Field(
+        default=None, ge=0, description="most that language models may cost, US dollars; needs their prices"
+    )
     rounds: int = Field(default=50, ge=1, le=1000)
 
 

@@ -1,0 +1,1 @@
+"""Conversation: one thread over the same tools as a design run, with a language model or by rules."""

@@ -1,0 +1,148 @@
+"""What stands between a browser and the server: who may call, from which page, how much, and what a page may load.
+
+The server binds to this machine. Another page in the same browser must not be able to call it: the host name must be one that it is
+known by (which stops rebinding of names), a foreign `Origin` is refused, and every call that changes something carries a header
+that a form of another page cannot send. A token, when there is one, comes as a bearer token or as a cookie set once from `?token=`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "matsmith_token"
+HEADER = b"x-matsmith"
+LARGEST_BODY = 12_000_000
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# 3Dmol draws into a canvas and sets sizes by inline styles; scripts come from this server's own files alone.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+# A report is a page of its own, made by this program, with its script inside.
+REPORT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), microphone=(), geolocation=()",
+}
+
+
+class Guard:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], token: str = "") -> None:
+        self._app = app
+        self._hosts = {host.lower() for host in hosts}
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or hand on with the headers of safety."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = {key.lower(): value for key, value in scope["headers"]}
+        problem = self._problem(scope, headers)
+        if problem is not None:
+            await _answer(send, *problem)
+            return
+        give_cookie = self._token_in_address(scope)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                raw: list[tuple[bytes, bytes]] = list(message.get("headers", []))
+                present = {key.lower() for key, _ in raw}
+                raw += [(key, value) for key, value in _HEADERS.items() if key not in present]
+                if b"content-security-policy" not in present:
+                    raw.append((b"content-security-policy", POLICY.encode()))
+                if b"cache-control" not in present:
+                    raw.append((b"cache-control", b"no-store"))
+                if give_cookie:
+                    raw.append(
+                        (b"set-cookie", f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict".encode())
+                    )
+                message = {**message, "headers": raw}
+            await send(message)
+
+        await self._app(scope, _limited(receive), with_headers)
+
+    def _problem(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        name = urlsplit(f"//{host}").hostname or ""
+        if name not in self._hosts:
+            return 421, "This server is not known by that name."
+        origin = headers.get(b"origin")
+        if origin is not None and urlsplit(origin.decode("latin-1").lower()).netloc != host:
+            return 403, "Calls from another page are refused."
+        if headers.get(b"sec-fetch-site") == b"cross-site" and scope["method"] not in _SAFE:
+            return 403, "Calls from another page are refused."
+        if not self._has_token(scope, headers):
+            return 401, "A token is needed: open the address that `matsmith serve` printed."
+        if scope["method"] not in _SAFE and HEADER not in headers:
+            return 403, "A call that changes something needs the header X-Matsmith."
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > LARGEST_BODY:
+            return 413, f"At most {LARGEST_BODY // 1_000_000} MB at once."
+        return None
+
+    def _has_token(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        if not self._token or self._token_in_address(scope):
+            return True
+        given = headers.get(b"authorization", b"").decode("latin-1")
+        if hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            return True
+        cookies: SimpleCookie = SimpleCookie()
+        try:
+            cookies.load(headers.get(b"cookie", b"").decode("latin-1"))
+        except CookieError:
+            return False
+        held = cookies.get(COOKIE)
+        return held is not None and hmac.compare_digest(held.value.encode(), self._token.encode())
+
+    def _token_in_address(self, scope: Scope) -> bool:
+        if not self._token or scope["method"] != "GET" or scope["path"] != "/":
+            return False
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        return hmac.compare_digest(given.encode(), self._token.encode())
+
+
+def _limited(receive: Receive) -> Receive:
+    """Count what comes in, for a body that does not say its length."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        if message["type"] == "http.request":
+            size += len(message.get("body", b""))
+            if size > LARGEST_BODY:
+                return {"type": "http.disconnect"}
+        return message
+
+    return counted
+
+
+async def _answer(send: Send, status: int, text: str) -> None:
+    import json
+
+    body = json.dumps({"message": text, "hint": ""}).encode()
+    headers: list[Any] = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *_HEADERS.items(),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,104 @@
+// Candidates of a run: the table that can be sorted, and what is drawn of them.
+
+import { h, chip } from "./dom.js";
+import { titleOf } from "./api.js";
+import { plot } from "./plots.js";
+import { recordButton } from "./record.js";
+
+const AT_FIRST = 20;
+const DULL = new Set(["energy"]);
+const ANSWER = { met: "met", "not met": "missed", unknown: "unknown" };
+
+export function quantityOf(candidate, property) {
+  return candidate.quantities.find((each) => each.name === property);
+}
+
+export function verdictText(target, names) {
+  const limit = target.relation === "between" ? `${target.value} to ${target.upper}` : target.value ?? "";
+  return `${titleOf(names, target.property)} ${target.relation} ${limit} ${target.unit ?? ""}`.trim();
+}
+
+export function candidateTable(candidates, { names, targets, run, choose, chosen }) {
+  const properties = [...new Set([...targets.map((target) => target.property), ...candidates.flatMap((each) => each.quantities.map((q) => q.name))])].filter((name) => !DULL.has(name) && candidates.some((each) => quantityOf(each, name))).slice(0, 6);
+  const columns = [
+    { name: "#", value: (each) => each.rank, cell: (each) => each.rank, number: true },
+    { name: "Formula", value: (each) => each.formula, cell: (each) => h("strong", {}, each.formula) },
+    { name: "Verdict", value: (each) => (each.meets ? 0 : 1), cell: (each) => (each.meets ? chip("meets all", "met") : chip(worst(each), ANSWER[worst(each)])) },
+    { name: "Novelty", value: (each) => each.novelty.label ?? "", cell: (each) => chip(each.novelty.label ?? "") },
+    { name: "Space group", value: (each) => each.space_group_number ?? 0, cell: (each) => each.space_group },
+    ...properties.map((property) => ({
+      name: titleOf(names, property), number: true,
+      value: (each) => quantityOf(each, property)?.quantity.value ?? Infinity,
+      cell: (each) => { const found = quantityOf(each, property); return found ? recordButton(run, found.record, found.text) : h("span", { class: "hint" }, "–"); },
+    })),
+  ];
+  let order = { column: 0, down: false };
+  let shown = AT_FIRST;
+  const body = h("tbody");
+  const more = h("button", { type: "button", class: "quiet", onclick: () => { shown += 100; draw(); } });
+  const heads = columns.map((column, index) => h("th", { scope: "col" }, h("button", { type: "button", onclick: () => { order = { column: index, down: order.column === index && !order.down }; draw(); } }, column.name)));
+  const element = h("div", {}, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Candidates" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), body)), more);
+  function draw() {
+    const value = columns[order.column].value;
+    const sorted = [...candidates].sort((a, b) => { const x = value(a), y = value(b); const by = x < y ? -1 : x > y ? 1 : a.rank - b.rank; return order.down ? -by : by; });
+    heads.forEach((head, index) => { if (index === order.column) head.setAttribute("aria-sort", order.down ? "descending" : "ascending"); else head.removeAttribute("aria-sort"); });
+    more.hidden = sorted.length <= shown;
+    more.textContent = `Show more (${sorted.length - shown} left)`;
+    body.replaceChildren(...sorted.slice(0, shown).map((each) => h("tr", {
+      class: "choosable", tabindex: 0, "aria-selected": String(each.id === chosen()), onclick: () => { choose(each); draw(); },
+      onkeydown: (event) => { if (event.key === "Enter" && event.target === event.currentTarget) { choose(each); draw(); } },
+    }, columns.map((column) => h("td", { class: column.number ? "number" : "" }, column.cell(each))))));
+  }
+  draw();
+  return element;
+}
+
+export function worst(candidate) {
+  const answers = candidate.verdicts.map((verdict) => verdict.answer);
+  return answers.includes("not met") ? "not met" : answers.includes("unknown") ? "unknown" : candidate.meets ? "met" : "unknown";
+}
+
+export function targetPlots(candidates, { targets, names, open }) {
+  const measured = [...new Set(targets.map((target) => target.property))].filter((name) => candidates.filter((each) => quantityOf(each, name)).length > 1);
+  const others = [...new Set(candidates.flatMap((each) => each.quantities.map((q) => q.name)))].filter((name) => !measured.includes(name) && !DULL.has(name) && candidates.filter((each) => quantityOf(each, name)).length > 2);
+  const axes = [...measured, ...others].slice(0, 3);
+  const plots = [];
+  for (let i = 0; i < axes.length; i++) for (let j = i + 1; j < axes.length && plots.length < 2; j++) {
+    const [x, y] = [axes[i], axes[j]];
+    const points = (wanted) => candidates.filter((each) => wanted === (each.meets ? "met" : "other") && quantityOf(each, x) && quantityOf(each, y)).map((each) => {
+      const qx = quantityOf(each, x), qy = quantityOf(each, y);
+      return { x: qx.quantity.value, y: qy.quantity.value, dx: qx.quantity.sigma, dy: qy.quantity.sigma, label: `${each.formula}: ${qx.text}; ${qy.text}`, open: () => open(each), hollow: wanted !== "met" };
+    });
+    const guide = (property) => targets.filter((target) => target.property === property && target.value !== null && target.value !== undefined).flatMap((target) => [target.value, target.upper].filter((v) => v !== null && v !== undefined).map((at) => ({ at, label: "target" })));
+    const front = paretoFront(candidates, targets, x, y);
+    const series = [
+      { name: "meet every target", points: points("met"), colour: "var(--met)" },
+      { name: "others", points: points("other"), colour: "var(--s3)" },
+      ...(front.length > 1 ? [{ name: "Pareto front", points: front, line: true, bare: true, colour: "var(--s2)" }] : []),
+    ].filter((each) => each.points.length);
+    if (series.length) plots.push(plot({ title: `${titleOf(names, y)} against ${titleOf(names, x)}`, x: `${titleOf(names, x)} (${names[x]?.unit ?? ""})`, y: `${titleOf(names, y)} (${names[y]?.unit ?? ""})`, series, lines: { x: guide(x), y: guide(y) } }));
+  }
+  return plots;
+}
+
+// Which way each target pulls: +1 when more is better, -1 when less is, 0 when neither.
+function pull(targets, property) {
+  const target = targets.find((each) => each.property === property);
+  return { above: 1, maximise: 1, below: -1, minimise: -1 }[target?.relation] ?? 0;
+}
+
+export function paretoFront(candidates, targets, x, y) {
+  const wx = pull(targets, x), wy = pull(targets, y);
+  if (!wx || !wy) return [];
+  const points = candidates.filter((each) => quantityOf(each, x) && quantityOf(each, y)).map((each) => ({ x: quantityOf(each, x).quantity.value, y: quantityOf(each, y).quantity.value }));
+  const front = points.filter((p) => !points.some((q) => q !== p && wx * q.x >= wx * p.x && wy * q.y >= wy * p.y && (q.x !== p.x || q.y !== p.y)));
+  return front.sort((a, b) => a.x - b.x);
+}
+
+export function convergence(rounds) {
+  if (!rounds?.length) return null;
+  return plot({
+    title: "Found so far", x: "candidates judged", y: "meet every target", whole: false,
+    series: [{ name: "meet every target", line: true, points: [{ x: 0, y: 0 }, ...rounds.map((round) => ({ x: round.evaluated_so_far, y: round.met_so_far, label: `round ${round.summary.round}: ${round.met_so_far} of ${round.evaluated_so_far} judged` }))] }],
+  });
+}

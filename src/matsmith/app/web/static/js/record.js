@@ -1,0 +1,28 @@
+// A number leads to its record: what was computed, from what, how, and with what it was warned.
+
+import { get } from "./api.js";
+import { h, dialog, complain, table } from "./dom.js";
+
+export function recordButton(run, id, label) {
+  return h("button", { type: "button", class: "plain", title: "Where this comes from", onclick: (event) => { event.stopPropagation(); showRecord(run, id); } }, label);
+}
+
+export async function showRecord(run, id) {
+  try {
+    const record = await get(`runs/${encodeURIComponent(run)}/records/${id}`);
+    dialog(`Record ${record.id.slice(0, 8)}: ${record.tool}`, recordBody(record));
+  } catch (error) { complain(error); }
+}
+
+export function recordBody(record) {
+  const outcome = record.outcome, method = outcome.method ?? {};
+  const quantities = Object.entries(outcome.quantities ?? {}).map(([name, q]) => [name.replaceAll("_", " "), String(q.value), q.sigma ? `± ${q.sigma.toPrecision(2)}` : "exact", q.unit, q.truth ?? ""]);
+  return h("div", {},
+    h("p", { class: "hint small" }, `${record.tool} version ${record.tool_version}, ${new Date(record.started_at).toLocaleString()}, ${outcome.wall_s?.toPrecision?.(3) ?? "?"} s`),
+    outcome.failure ? h("p", {}, h("strong", {}, outcome.failure.message), " ", outcome.failure.hint) : null,
+    quantities.length ? table(["quantity", "value", "one sigma", "unit", "against"], quantities) : null,
+    outcome.warnings?.length ? [h("h3", {}, "Warnings"), h("ul", {}, outcome.warnings.map((text) => h("li", {}, text)))] : null,
+    h("h3", {}, "Method"), h("p", {}, [method.name, method.model, method.reference].filter(Boolean).join("; ") || "not stated"),
+    h("details", {}, h("summary", {}, "Inputs"), h("pre", { tabindex: 0 }, JSON.stringify(record.inputs, null, 1))),
+    h("details", {}, h("summary", {}, "What it found besides"), h("pre", { tabindex: 0 }, JSON.stringify(outcome.facts, null, 1))));
+}

@@ -1,0 +1,175 @@
+// One run: live while it is at work, whole when it has ended.
+
+import { get, post, properties, titleOf } from "../api.js";
+import { h, fill, complain, chip, seconds, table, dialog } from "../dom.js";
+import { candidateTable, targetPlots, convergence, verdictText } from "../candidates.js";
+import { structureView } from "../structure.js";
+import { recordButton } from "../record.js";
+
+const STAGES = { generate: "proposing", screen: "screening", relax: "relaxing", measure: "measuring" };
+
+export async function show(place, { rest: [name] }) {
+  const names = await properties();
+  const state = { detail: null, chosen: null, source: null, live: {}, seen: 0, left: false };
+  const head = h("div"), live = h("div", { "aria-live": "polite" }), body = h("div");
+  const log = h("div", { class: "log", tabindex: 0, role: "log", "aria-label": "What happens" });
+  fill(place, head, live, body);
+
+  async function refresh() {
+    state.detail = await get(`runs/${encodeURIComponent(name)}`);
+    if (state.left) return;
+    drawHead();
+    if (!state.detail.young) drawBody();
+  }
+
+  function drawHead() {
+    const detail = state.detail, at = detail.state;
+    const go = (path, data) => async () => { try { await post(`runs/${encodeURIComponent(name)}/${path}`, data); await refresh(); if (path === "resume") listen(); } catch (error) { complain(error); } };
+    fill(head, h("div", { class: "row spread" },
+      h("h1", {}, detail.header?.objective ?? detail.spec?.objective ?? name),
+      h("div", { class: "row" }, chip(at, at),
+        at === "running" ? h("button", { type: "button", class: "quiet", onclick: go("stop", {}) }, "Stop") : null,
+        at === "interrupted" ? h("button", { type: "button", onclick: go("resume", {}) }, "Go on") : null,
+        at === "waiting" ? [h("button", { type: "button", onclick: go("resume", { decision: "approve" }) }, "Approve"), h("button", { type: "button", class: "quiet", onclick: go("resume", { decision: "refuse" }) }, "Refuse")] : null,
+        detail.report_ready ? h("a", { class: "button quiet", href: `/api/runs/${encodeURIComponent(name)}/report`, target: "_blank", rel: "noopener" }, "Report") : null)),
+      detail.outcome ? h("p", {}, detail.outcome) : null);
+    if (at !== "running" && at !== "waiting") fill(live);
+  }
+
+  function drawLive() {
+    const now = state.live;
+    const part = now.total ? now.done / now.total : 0;
+    fill(live, h("section", { class: "card", "aria-label": "Progress" },
+      h("div", { class: "row spread" },
+        h("strong", {}, now.round === undefined ? "Starting" : `Round ${now.round + 1}: ${STAGES[now.stage] ?? now.stage ?? ""} ${now.total ? `${now.done} of ${now.total}` : ""}`),
+        h("span", { class: "hint small" }, [`${now.judged ?? 0} judged`, `${now.met ?? 0} meet every target`, now.left ? `${seconds(now.left)} left` : ""].filter(Boolean).join(" · "))),
+      h("div", { class: "bar", role: "progressbar", "aria-label": "This stage", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(part * 100) }, h("span", { style: { width: `${100 * part}%` } })),
+      log));
+  }
+
+  function note(text, kind) {
+    log.prepend(h("p", {}, kind ? chip(kind === "met" ? "found" : kind, kind === "met" ? "met" : "") : null, kind ? " " : null, text));
+    while (log.childElementCount > 200) log.lastElementChild.remove();
+  }
+
+  let pending = 0;
+  function soon(delay = 600) {
+    if (pending) return;
+    pending = setTimeout(() => { pending = 0; refresh().catch(() => {}); }, delay);
+  }
+
+  function take(event) {
+    const now = state.live, data = event.data ?? {};
+    if (event.seconds_left) now.left = event.seconds_left;
+    switch (event.kind) {
+      case "started": Object.assign(now, { judged: 0, met: 0 }); note("The run has begun."); break;
+      case "round": now.round = event.round; now.stage = "generate"; now.total = 0; break;
+      case "progress": Object.assign(now, { round: event.round, stage: data.stage, done: data.done, total: data.total }); break;
+      case "candidate": {
+        now.judged = (now.judged ?? 0) + 1;
+        if (data.meets) now.met = (now.met ?? 0) + 1;
+        const values = Object.entries(data.values ?? {}).map(([key, text]) => `${titleOf(names, key)} ${text}`).join(", ");
+        note(`${data.formula}: ${values}`, data.meets ? "met" : undefined);
+        soon(2500);
+        break;
+      }
+      case "round_finished": note(`Round ${event.round + 1} is over: ${data.met ?? 0} meet every target so far.`); soon(); break;
+      case "warning": note(data.text ?? "", "note"); break;
+      case "waiting": note("The run waits for your decision."); soon(); break;
+      case "finished": note(data.sentence ?? "The run has ended."); soon(); break;
+      default: soon(1200);
+    }
+  }
+
+  let drawn = 0;
+  function listen() {
+    state.source?.close();
+    state.live = {};
+    const source = new EventSource(`/api/runs/${encodeURIComponent(name)}/events`);
+    state.source = source;
+    source.onmessage = (message) => {
+      state.seen = Number(message.lastEventId);
+      document.body.dataset.events = String(state.seen);
+      try { take(JSON.parse(message.data)); } catch { return; }
+      if (!drawn) drawn = requestAnimationFrame(() => { drawn = 0; if (state.detail?.state === "running" || state.detail?.state === "waiting") drawLive(); });
+    };
+    source.addEventListener("end", () => { source.close(); soon(200); });
+  }
+
+  function drawBody() {
+    const { detail } = state;
+    const targets = detail.spec?.targets ?? [];
+    state.chosen = detail.candidates.find((each) => each.id === state.chosen?.id) ?? state.chosen ?? detail.candidates[0] ?? null;
+    const side = h("div");
+    const choose = (candidate) => { state.chosen = candidate; drawCandidate(side, candidate); };
+    const plots = [convergence(detail.rounds), ...targetPlots(detail.candidates, { targets, names, open: choose })].filter(Boolean);
+    fill(body,
+      h("section", { class: "card" }, h("h2", {}, "Targets"), h("div", { class: "row" }, targets.map((target) => h("span", { class: "chip" }, verdictText(target, names))), wishes(detail.spec))),
+      detail.candidates.length
+        ? h("section", { class: "card" }, h("h2", {}, `Candidates: ${detail.candidates.filter((each) => each.meets).length} of ${detail.candidates.length} meet every target`),
+          candidateTable(detail.candidates, { names, targets, run: name, choose, chosen: () => state.chosen?.id }))
+        : h("p", { class: "hint" }, "Nothing has been judged yet."),
+      state.chosen ? side : null,
+      plots.length ? h("div", { class: "grid plots", style: { marginBottom: "1rem" } }, plots) : null,
+      critiques(detail), evidence(detail), rejected(detail));
+    if (state.chosen) choose(state.chosen);
+  }
+
+  function wishes(spec) {
+    const chemistry = spec?.chemistry ?? {};
+    return [...(chemistry.required ?? []).map((symbol) => h("span", { class: "chip" }, `with ${symbol}`)), ...(chemistry.excluded ?? []).map((symbol) => h("span", { class: "chip" }, `no ${symbol}`))];
+  }
+
+  async function drawCandidate(side, candidate) {
+    if (side.dataset.candidate === candidate.id) return;
+    side.dataset.candidate = candidate.id;
+    const stage = h("div", {}, h("p", { class: "hint" }, "Loading the structure…"));
+    fill(side, h("section", { class: "card", "aria-label": `Candidate ${candidate.formula}` },
+      h("div", { class: "row spread" }, h("h2", {}, candidate.formula, " ", h("span", { class: "hint small" }, [candidate.space_group, candidate.prototype].filter(Boolean).join(" · "))), candidate.meets ? chip("meets all", "met") : null),
+      h("div", { class: "grid" }, stage, h("div", {},
+        h("h3", {}, "Verdicts"), table(["target", "answer", "probability", "value"], candidate.verdicts.map((verdict) => verdictRow(verdict, candidate))),
+        h("h3", {}, "Everything measured"), table(["property", "value", "by"], candidate.quantities.map((q) => [q.title, recordButton(name, q.record, q.text), q.tool.replaceAll("_", " ")])),
+        candidate.warnings.length ? [h("h3", {}, "Warnings"), h("ul", { class: "small" }, candidate.warnings.map((text) => h("li", {}, text)))] : null,
+        h("p", { class: "hint small" }, `Proposed in round ${candidate.round + 1} by ${candidate.lineage?.strategy ?? "?"}; ${candidate.novelty.label ?? ""}. `, h("button", { type: "button", class: "plain", onclick: () => dialog(`Lineage of ${candidate.formula}`, h("pre", {}, JSON.stringify({ lineage: candidate.lineage, novelty: candidate.novelty, records: candidate.records }, null, 1))) }, "lineage"))))));
+    try {
+      const view = await structureView(`runs/${encodeURIComponent(name)}/candidates/${candidate.id}.cif`, candidate.formula);
+      fill(stage, view.box);
+    } catch (error) { fill(stage, h("p", { class: "hint" }, error.message)); }
+  }
+
+  function verdictRow(verdict, candidate) {
+    const target = state.detail.spec.targets[verdict.target] ?? {};
+    const found = candidate.quantities.find((q) => q.name === (verdict.property ?? target.property));
+    const record = verdict.record || found?.record;
+    const probability = verdict.probability === null || verdict.probability === undefined ? "" : `${Math.round(100 * verdict.probability)} %`;
+    const kind = { met: "met", "not met": "missed" }[verdict.answer] ?? "unknown";
+    return [verdictText({ ...target, property: target.property ?? verdict.property ?? "" }, names), chip(verdict.answer, kind), probability, found && record ? recordButton(name, record, found.text) : verdict.reason ?? ""];
+  }
+
+  function critiques(detail) {
+    const rounds = detail.rounds.filter((round) => round.critique.length);
+    if (!rounds.length) return null;
+    return h("details", { class: "card" }, h("summary", {}, "What the critic said, round by round"), rounds.map((round) => h("p", {}, h("strong", {}, `Round ${round.summary.round + 1}. `), round.critique.map((part) => (part.record ? recordButton(name, part.record, part.text) : part.text)))));
+  }
+
+  function evidence(detail) {
+    if (!detail.evidence.length) return null;
+    return h("details", { class: "card" }, h("summary", {}, `What the literature says (${detail.evidence.length} quotes)`), detail.evidence.map((each) => h("div", {}, h("blockquote", {}, each.quote), h("p", { class: "hint small" }, [each.source, each.citation, each.page ? `page ${each.page}` : ""].filter(Boolean).join(" · ")))));
+  }
+
+  function rejected(detail) {
+    if (!detail.rejected.length) return null;
+    return h("details", { class: "card" }, h("summary", {}, `${detail.rejected.length} candidates that left early`), table(["formula", "prototype", "round", "why"], detail.rejected.slice(0, 200).map((each) => [each.formula, each.prototype, String(each.round + 1), each.reason])));
+  }
+
+  for (let attempt = 0; ; attempt += 1) {
+    try { await refresh(); break; } catch (error) { if (attempt >= 5) throw error; await new Promise((resolve) => setTimeout(resolve, 500)); }
+  }
+  if (state.detail.young || state.detail.state === "running") {
+    listen();
+    drawLive();
+    if (state.detail.young) soon(1500);
+  }
+  const timer = setInterval(() => { if (state.detail?.young || state.detail?.state === "running") refresh().catch(() => {}); }, 8000);
+  return () => { state.left = true; state.source?.close(); clearInterval(timer); clearTimeout(pending); };
+}

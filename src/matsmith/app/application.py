@@ -8,13 +8,18 @@ import typer
 
 from matsmith import __version__
 from matsmith.app.commands_ask import ask
+from matsmith.app.commands_bench import bench_app
+from matsmith.app.commands_bridge import probe, serve_reasoner
+from matsmith.app.commands_chat import chat
 from matsmith.app.commands_data import get, list_tables
 from matsmith.app.commands_database import database
 from matsmith.app.commands_design import design, plan, resume
 from matsmith.app.commands_extract import extract
 from matsmith.app.commands_ingest import ingest
+from matsmith.app.commands_mcp import mcp
 from matsmith.app.commands_relax import relax
 from matsmith.app.commands_runs import runs, show, verify
+from matsmith.app.commands_serve import serve
 from matsmith.app.commands_tools import tool, tools
 from matsmith.app.doctor import doctor
 
@@ -62,11 +67,17 @@ def make_app() -> typer.Typer:
     app.command(short_help="Answer a question from papers and notes, with quotes.")(ask)
     app.command(short_help="Read the values of a property from papers.")(extract)
     app.command(short_help="Ask crystal databases a plain question.")(database)
+    app.command(short_help="Talk: the same tools, one at a time, in a thread that is kept.")(chat)
+    app.command(short_help="Serve the page on this machine.")(serve)
+    app.command(short_help="Serve the tools to other programs (Model Context Protocol).")(mcp)
     data = typer.Typer(
         help="List and fetch the tables of known values.", no_args_is_help=True, rich_markup_mode=None
     )
     data.command("get")(get)
     data.command("list")(list_tables)
     app.add_typer(data, name="data")
+    app.command(short_help="Find out what a language model's server takes.")(probe)
+    app.command("serve-reasoner", short_help="Play the language model through files.")(serve_reasoner)
+    app.add_typer(bench_app(), name="bench")
     app.command(short_help="Examine packages, device, keys, tables, folders.")(doctor)
     return app

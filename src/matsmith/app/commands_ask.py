@@ -58,7 +58,7 @@ def ask(
     folder = library or settings.library_dir
     progress = make_console(stderr=True)
     with open_corpus(folder, required=library is not None) as corpus:
-        lacking = corpus.lacking
+        lacking, limit = corpus.lacking, corpus.limit_of_meaning
         if progress.is_terminal and chosen.name != "rules":
             with progress.status("searching") as status:
                 found = answer(question, corpus=corpus, reasoner=chosen, tell=status.update)
@@ -67,7 +67,7 @@ def ask(
     if as_json:
         write_json(answer_json(found, lacking=lacking))
     else:
-        show_answer(found, console=make_console(), lacking=lacking)
+        show_answer(found, console=make_console(), lacking=lacking or limit)
     return 0 if found.answered else NOT_ANSWERED
 
 

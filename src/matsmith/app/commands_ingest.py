@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,13 @@ _STAGES = {
 }
 
 
+class ReaderName(StrEnum):
+    """What reads PDF files."""
+
+    PDFIUM = "pdfium"
+    DOCLING = "docling"
+
+
 @guarded
 def ingest(
     paths: Annotated[
@@ -38,6 +46,13 @@ def ingest(
         ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="read files again that have not changed")] = False,
+    reader: Annotated[
+        ReaderName,
+        typer.Option(
+            help="what reads PDF files: pdfium is quick; docling recognises layout and tables by learned models, which it downloads once, and "
+            "needs matsmith[documents]; with --again it reads what is there already anew"
+        ),
+    ] = ReaderName.PDFIUM,
     metadata: Annotated[
         bool | None,
         typer.Option(
@@ -59,6 +74,7 @@ def ingest(
     Examples:
       matsmith ingest garnets.pdf
       matsmith ingest ~/papers ~/Zotero --metadata
+      matsmith ingest scans/ --reader docling
     """
     from matsmith.app.console import make_console, write_json
     from matsmith.app.guard import stoppable
@@ -77,7 +93,13 @@ def ingest(
     try:
         with stoppable(), _progress(console) as tell:
             report = take_in(
-                paths, folder=folder, settings=settings, tell=tell, again=again, services=services
+                paths,
+                folder=folder,
+                settings=settings,
+                tell=tell,
+                again=again,
+                reader=reader.value,
+                services=services,
             )
     except KeyboardInterrupt:
         raise Interrupted(

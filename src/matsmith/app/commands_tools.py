@@ -12,7 +12,6 @@ from matsmith.app.guard import FAILURE, complain, guarded, stoppable
 from matsmith.core.errors import ToolError, UsageError
 
 if TYPE_CHECKING:
-    from matsmith.core.ledger import Ledger
     from matsmith.core.record import Record
     from matsmith.core.settings import Settings
     from matsmith.tools.base import Tool
@@ -222,6 +221,7 @@ _TEXT = frozenset({"structure", "relaxed", "record"})
 def _run(
     declared: Tool, arguments: dict[str, Any], *, settings: Settings, run: str | None, seed: int
 ) -> Record:
+    from matsmith.app.tool_service import whole_ids
     from matsmith.core.ledger import Ledger
     from matsmith.tools.runner import ToolRunner, local_executor
 
@@ -230,32 +230,17 @@ def _run(
         executor = local_executor(log=path.parent / "worker.log", settings=settings)
         try:
             runner = ToolRunner(ledger, settings=settings, executor=executor, seed=seed)
-            return runner.run(declared.name, _with_whole_ids(declared, arguments, ledger))
+            return runner.run(declared.name, whole_ids(declared.name, arguments, ledger))
         finally:
             executor.close()
 
 
 def _ledger_path(settings: Settings, run: str | None) -> Path:
+    from matsmith.app.tool_service import LEDGER as CALLS
+
     if run is not None:
         from matsmith.agents.runs import find_run
 
         return find_run(run, settings=settings) / "ledger.sqlite"
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    return settings.state_dir / "tool-calls.sqlite"
-
-
-def _with_whole_ids(declared: Tool, arguments: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
-    """Let the beginning of a record's id stand for it, as people copy it from a table."""
-    whole = dict(arguments)
-    for field in declared.args.reference_fields():
-        value = whole.get(field)
-        if not isinstance(value, str) or Path(value).exists() or not _looks_like_id(value):
-            continue
-        record = ledger.find_record(value)
-        if record is not None:
-            whole[field] = record.id
-    return whole
-
-
-def _looks_like_id(value: str) -> bool:
-    return 4 <= len(value) <= 64 and all(character in "0123456789abcdef" for character in value)
+    return settings.state_dir / CALLS

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matsmith.core.settings import Settings
     from matsmith.tools.base import Tool
 
-_EXAMPLES = {"structure": "MgO.cif", "record": "id of a record"}
+_EXAMPLES = {"structure": "MgO.cif", "record": "id of a record", "file": "alloy.cif"}
 
 
 def tool_json(tool: Tool, settings: Settings) -> dict[str, Any]:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import shlex
 
+from matsmith.agents.literature_steering import name_text
 from matsmith.agents.report.markup import Child, Markup, element, join
 from matsmith.agents.report.pieces import View, cell, definitions, table
 from matsmith.core.run import Evidence, Lead
+from matsmith.core.steering import Effect
 
 _EVIDENCE_SHOWN = 40
 _LEADS_SHOWN = 8
+_EFFECT_WORDS = {
+    Effect.PROPOSED: "{name} proposed early",
+    Effect.DISFAVOURED: "{name} put back",
+    Effect.FAVOURED: "the structure type {name} favoured",
+    Effect.CITED: "named as a reason of the plan",
+}
 
 
 def literature(view: View) -> Markup | None:
@@ -32,6 +40,7 @@ def literature(view: View) -> Markup | None:
                 element("b", " · retracted") if one.retracted else "",
             ),
             _leads(one),
+            _effects(view, one),
         )
         for one in evidence[:_EVIDENCE_SHOWN]
     ]
@@ -50,6 +59,28 @@ def _leads(one: Evidence) -> Markup | None:
     return element(
         "ul", *(element("li", lead_text(lead)) for lead in one.leads[:_LEADS_SHOWN]), class_="plain small"
     )
+
+
+def _effects(view: View, one: Evidence) -> Markup | None:
+    """What the quote did to the search: which formulas it proposed or put back, in which rounds, and what became candidates."""
+    rounds: dict[tuple[str, Effect], list[int]] = {}
+    drawn: dict[tuple[str, Effect], list[str]] = {}
+    for number, steering in view.report.steering.items():
+        for steer in steering.steers:
+            if steer.evidence == one.id:
+                key = (steer.name, steer.effect)
+                rounds.setdefault(key, []).append(number)
+                drawn.setdefault(key, []).extend(steer.candidates)
+    items: list[Markup] = []
+    for (name, effect), numbers in list(rounds.items())[:_LEADS_SHOWN]:
+        words = _EFFECT_WORDS[effect].format(name=name_text(name, effect))
+        when = f"round{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
+        found = list(dict.fromkeys(drawn[(name, effect)]))[:_LEADS_SHOWN]
+        links: list[Child] = []
+        for identifier in found:
+            links += [", " if links else " · candidate ", view.candidate(identifier)]
+        items.append(element("li", element("b", "Steered the search: "), f"{words}, {when}", *links))
+    return element("ul", *items, class_="plain small") if items else None
 
 
 def lead_text(lead: Lead) -> str:

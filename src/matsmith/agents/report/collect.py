@@ -30,6 +30,7 @@ from matsmith.core.ledger import Entry, Ledger
 from matsmith.core.record import Method, Record
 from matsmith.core.references import Reference, UnknownReference, render
 from matsmith.core.run import Evidence, Judgement, RunHeader, Stop
+from matsmith.core.steering import Steering
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _GAP = "[no such number]"
@@ -71,6 +72,7 @@ def collect(ledger: Ledger) -> RunReport:
         rejected=rejected,
         rejected_by_reason=dict(Counter(reason_group(one.reason) for one in rejected).most_common()),
         evidence=list(read.evidence.values()),
+        steering=dict(sorted(read.steering.items())),
         methods=_methods(shown.values()),
         reference_data=_reference_data(shown.values(), novelty=read.novelty_lists()),
         tools={record.tool: record.tool_version for record in shown.values()},
@@ -95,6 +97,7 @@ class _Reading:
         self.plan: Plan | None = None
         self.stop: Stop | None = None
         self.evidence: dict[str, Evidence] = {}
+        self.steering: dict[int, Steering] = {}
         self.candidates: dict[str, Candidate] = {}
         self.records: dict[str, Record] = {}
         self.judgements: dict[str, Judgement] = {}
@@ -109,6 +112,7 @@ class _Reading:
             "plan": self._take_plan,
             "stop": self._take_stop,
             "evidence": lambda entry: self.evidence.update({entry.key: _parse(entry, Evidence)}),
+            "steering": lambda entry: self.steering.update({int(entry.key): _parse(entry, Steering)}),
             "candidate": self._take_candidate,
             "record": lambda entry: self.records.update({entry.key: _parse(entry, Record)}),
             "judgement": self._take_judgement,

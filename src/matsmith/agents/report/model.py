@@ -13,6 +13,7 @@ from matsmith.core.quantity import Quantity
 from matsmith.core.record import Method, Record
 from matsmith.core.run import Evidence, RunHeader, Stop
 from matsmith.core.spec import DesignSpec
+from matsmith.core.steering import Steering
 from matsmith.core.verdict import Verdict
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -161,6 +162,9 @@ class RunReport(BaseModel):
     rejected: list[RejectedCandidate]
     rejected_by_reason: dict[str, int]
     evidence: list[Evidence]
+    steering: dict[int, Steering] = Field(
+        default_factory=dict[int, Steering], description="round -> what the literature did to it"
+    )
     methods: list[MethodReport]
     reference_data: list[str]
     tools: dict[str, str] = Field(description="tool -> version")

@@ -231,6 +231,7 @@ def wishes(spec: DesignSpec) -> list[str]:
         f"motif: {structure.motif}" if structure.motif else "",
         f"at {conditions.temperature_k:g} K" if conditions.temperature_k is not None else "",
         f"at {conditions.pressure_gpa:g} GPa" if conditions.pressure_gpa is not None else "",
+        conditions.describe_atmosphere(),
         f"{spec.candidates} candidate{'s' if spec.candidates != 1 else ''} wanted",
         "new ones only" if spec.new_only else "",
         f"met from a probability of {100 * spec.probability_met:.0f} %",

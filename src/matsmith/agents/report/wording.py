@@ -43,6 +43,7 @@ _STOP_WORDS = {
     StopReason.BUDGET: "budget used up",
     StopReason.STALLED: "stalled",
     StopReason.IMPOSSIBLE: "impossible",
+    StopReason.REFUSED: "refused",
 }
 
 

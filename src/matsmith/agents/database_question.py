@@ -208,7 +208,9 @@ def _query(
     if chemistry.allowed and not only and not chemistry.formula:
         left.append(f"nothing but {', '.join(chemistry.allowed[:6])} (a list longer than what must occur)")
     low, high = chemistry.elements_min, chemistry.elements_max
-    if (low, high) == (1, 5):  # what a design takes when nothing is said
+    if high == DesignSpec().chemistry.elements_max:  # what a design takes when nothing is said
+        high = 20
+    if only:  # the elements themselves say how many
         low, high = 1, 20
     try:
         return DatabaseQuery(

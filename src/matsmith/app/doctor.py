@@ -223,7 +223,7 @@ def _potential() -> Iterator[Finding]:
 
 def _keys(settings: Settings) -> Iterator[Finding]:
     for name, use in _KEYS.items():
-        is_set = bool(getattr(settings, name.lower()))
+        is_set = bool(getattr(settings, name.lower().removeprefix("matsmith_")))
         yield Finding(
             section="Keys",
             name=name,

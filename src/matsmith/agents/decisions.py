@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypeVar
 
@@ -180,6 +180,18 @@ class GenerationQuestion(Question[GenerationPlan]):
     round: int
     capacity: int = Field(description="candidates that the simulator can look at in this round")
     left: BudgetLeft = BudgetLeft()
+
+    @field_validator("evidence", mode="before")
+    @classmethod
+    def _as_shown(cls, quotes: object) -> object:
+        """Take quotes back as a model is shown them: where they stand in their source is left out there."""
+        if not isinstance(quotes, list):
+            return quotes
+        place = {"citation": "", "start": 0, "end": 0}
+        return [
+            {**place, **cast("dict[str, object]", quote)} if isinstance(quote, dict) else quote
+            for quote in cast("list[object]", quotes)
+        ]
 
     def shown(self) -> dict[str, Any]:
         """The question as a language model reads it, its quotes in short."""

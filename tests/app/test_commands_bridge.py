@@ -15,8 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+# A job that a script has put into the background ignores SIGINT, and so would everything that it starts.
 _RUN = """
-import sys, typer
+import signal, sys, typer
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from matsmith.app.commands_bridge import probe, serve_reasoner
 app = typer.Typer()
 app.command()(serve_reasoner)

@@ -67,14 +67,14 @@ def test_what_was_finished_is_not_done_again(folder: Path, how: signal.Signals) 
     early = _wait_for_a_result(running, out)
     written = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in early}
     os.killpg(running.pid, how)
-    _, told = running.communicate(timeout=30)
+    _, told = running.communicate(timeout=120)
     if how is signal.SIGINT:
         assert "Traceback" not in told
     else:
         assert running.returncode != 0
 
     again = _start(folder)
-    printed, told = again.communicate(timeout=120)
+    printed, told = again.communicate(timeout=240)
     assert again.returncode == 0, told
     found = json.loads(printed)
     assert found["relaxed"] == FILES

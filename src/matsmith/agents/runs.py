@@ -12,9 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from matsmith.agents.approvals import open_pause
+from matsmith.core.candidate import Candidate
+from matsmith.core.crystal import Crystal
 from matsmith.core.errors import LedgerError, MatsmithError, UsageError
 from matsmith.core.ledger import Ledger
-from matsmith.core.run import RunHeader, Stop
+from matsmith.core.run import Judgement, RunHeader, Stop
 from matsmith.core.settings import Settings
 
 LEDGER = "ledger.sqlite"
@@ -125,6 +127,22 @@ def find_run(name: str, *, settings: Settings) -> Path:
             hint=f"Give more of the name: {', '.join(f.name for f in fitting[:4])}.",
         )
     raise UsageError(f"There is no run {name!r}.", hint="`matsmith runs` lists them; a path works too.")
+
+
+def crystal_of(folder: Path, candidate: str) -> Crystal:
+    """A candidate's structure: relaxed where it was relaxed, as proposed otherwise. Raises `UsageError` when the run has none such."""
+    with Ledger(folder / LEDGER, create=False) as ledger:
+        body = ledger.latest("candidate", candidate)
+        if body is None:
+            raise UsageError(
+                f"The run has no candidate {candidate!r}.", hint="The list of its candidates shows their ids."
+            )
+        judged = ledger.latest("judgement", candidate)
+        relaxed = Judgement.model_validate_json(judged).relaxed if judged else ""
+        record = ledger.record(relaxed) if relaxed else None
+        if record is not None and record.outcome.crystal is not None:
+            return record.outcome.crystal
+        return Candidate.model_validate_json(body).crystal
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from matsmith.core.elements import SYMBOLS, is_element
+from matsmith.core.space_group import spglib_or_none
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -109,12 +110,15 @@ class Crystal(BaseModel):
         an allowed change of origin may still get two ids; duplicates are merged by matching structures, not by id.
         """
         import numpy as np
-        import spglib
 
         numbers = [SYMBOLS.index(symbol) + 1 for symbol in self.species]
         cell: Any = (np.array(self.lattice), np.array(self.positions), numbers)
-        standard: Any = spglib.standardize_cell(
-            cell, to_primitive=True, no_idealize=False, symprec=_SYMMETRY_PRECISION_ANGSTROM
+        standard: Any = spglib_or_none(
+            "standardize_cell",
+            cell,
+            to_primitive=True,
+            no_idealize=False,
+            tolerance_angstrom=_SYMMETRY_PRECISION_ANGSTROM,
         )
         lattice, positions, kinds = standard if standard is not None else cell
         lengths = np.linalg.norm(lattice, axis=1)

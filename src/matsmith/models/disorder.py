@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matsmith.core.space_group import spglib_or_none
 from matsmith.models.potentials.interface import IntArray
 from matsmith.models.site_orderings import Sublattice
 from matsmith.models.supercells import image_distance_angstrom, site_marks, starts
@@ -106,12 +107,10 @@ def _elements_only(structure: Structure) -> Structure:
 
 def _shared_groups(primitive: Structure) -> list[tuple[list[int], dict[str, float]]]:
     """Sites that symmetry makes one and that share their atoms alike, with the shares of their elements."""
-    import spglib
-
     kinds: dict[str, int] = {}
     numbers = [kinds.setdefault(str(sorted(_shares(site).items())), len(kinds) + 1) for site in primitive]
     cell: Any = (primitive.lattice.matrix, primitive.frac_coords, numbers)
-    dataset: Any = spglib.get_symmetry_dataset(cell, symprec=_SYMMETRY_ANGSTROM)
+    dataset: Any = spglib_or_none("get_symmetry_dataset", cell, tolerance_angstrom=_SYMMETRY_ANGSTROM)
     orbits = list(range(len(primitive))) if dataset is None else [int(k) for k in dataset.equivalent_atoms]
     groups: dict[int, list[int]] = {}
     for index, site in enumerate(primitive):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matsmith.core.space_group import spglib_or_none
 from matsmith.models.elastic_tensor import (
     StrainPoint,
     TensorFit,
@@ -88,11 +89,14 @@ class _Job:
 
 def standard_primitive(structure: Structure, *, tolerance_angstrom: float) -> Structure:
     """The primitive cell in spglib's standard axes, idealised; the cell as it is when no symmetry is found."""
-    import spglib
     from pymatgen.core import Element, Lattice, Structure
 
-    standard: Any = spglib.standardize_cell(
-        _cell(structure), to_primitive=True, no_idealize=False, symprec=tolerance_angstrom
+    standard: Any = spglib_or_none(
+        "standardize_cell",
+        _cell(structure),
+        to_primitive=True,
+        no_idealize=False,
+        tolerance_angstrom=tolerance_angstrom,
     )
     if standard is None:
         return structure.copy()
@@ -169,10 +173,11 @@ def _usable(result: Relaxed | RelaxationFailure) -> Relaxed | ElasticFailure:
 
 
 def _prepared(found: Relaxed) -> _Crystal:
-    import spglib
 
     structure = found.structure
-    dataset: Any = spglib.get_symmetry_dataset(_cell(structure), symprec=SYMMETRY_TOLERANCE_ANGSTROM)
+    dataset: Any = spglib_or_none(
+        "get_symmetry_dataset", _cell(structure), tolerance_angstrom=SYMMETRY_TOLERANCE_ANGSTROM
+    )
     columns = np.array(structure.lattice.matrix).T
     if dataset is None:
         rotations, conventional, name = np.eye(3)[None], columns.T, "P1"

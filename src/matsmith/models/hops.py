@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matsmith.core.space_group import spglib_or_none
 from matsmith.models.potentials.interface import FloatArray
 
 if TYPE_CHECKING:
@@ -39,12 +40,10 @@ class Hop:
 
 def distinct_hops(structure: Structure, ion: str, *, longest_angstrom: float) -> list[Hop]:
     """The kinds of hops between sites of an ion, the shortest first."""
-    import spglib
-
     symbols = [str(site.specie.symbol) for site in structure]
     sites = [index for index, symbol in enumerate(symbols) if symbol == ion]
     cell: Any = (structure.lattice.matrix, structure.frac_coords, [int(site.specie.Z) for site in structure])
-    found: Any = spglib.get_symmetry(cell, symprec=_SYMMETRY_ANGSTROM)
+    found: Any = spglib_or_none("get_symmetry", cell, tolerance_angstrom=_SYMMETRY_ANGSTROM)
     coords = np.array(structure.frac_coords)
     operations = [(np.eye(3), np.zeros(3))]
     if found is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsmith.core.errors import UsageError
+from matsmith.core.space_group import spglib_or_none
 from matsmith.models.potentials.interface import ArrayPotential, CrystalArrays, Evaluation, Refusal
 from matsmith.models.vibrational import Spectrum
 
@@ -134,11 +135,9 @@ def _keeps(matrix: IntArray, rotations: FloatArray) -> bool:
 
 def _symmetry(structure: Structure) -> tuple[FloatArray, list[IntArray]]:
     """Rotations (g, 3, 3) in fractional coordinates, and rows of integers that make the cell itself and its conventional cell."""
-    import spglib
-
     starts: list[IntArray] = [np.eye(3, dtype=np.int64)]
     cell: Any = (np.array(structure.lattice.matrix), structure.frac_coords, list(structure.atomic_numbers))
-    dataset: Any = spglib.get_symmetry_dataset(cell, symprec=0.01)
+    dataset: Any = spglib_or_none("get_symmetry_dataset", cell, tolerance_angstrom=0.01)
     if dataset is None:
         return np.eye(3)[None], starts
     whole = np.linalg.inv(np.asarray(dataset.transformation_matrix, dtype=np.float64)).T

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsmith.core.errors import StructureError
+from matsmith.core.space_group import spglib_or_none
 from matsmith.models.potentials.interface import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -267,14 +268,12 @@ def _closer(frame: Structure, sites: IntArray, distance_angstrom: float) -> Floa
 
 def _permutations(frame: Structure, sublattices: Sequence[Sublattice], sites: IntArray) -> list[IntArray]:
     """Where the symmetries of the frame, its sublattices told apart, take the shared sites; the identity at least."""
-    import spglib
-
     kinds = [int(site.specie.Z) for site in frame]
     for number, each in enumerate(sublattices):
         for site in each.sites:
             kinds[site] = 1000 + number
     cell: Any = (frame.lattice.matrix, frame.frac_coords, kinds)
-    found: Any = spglib.get_symmetry(cell, symprec=_SYMMETRY_ANGSTROM)
+    found: Any = spglib_or_none("get_symmetry", cell, tolerance_angstrom=_SYMMETRY_ANGSTROM)
     identity = np.arange(len(sites), dtype=np.int64)
     if found is None:
         return [identity]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import spglib
 
 from matsmith.core.errors import StructureError
+from matsmith.core.space_group import spglib_or_none
 from matsmith.models.potentials.interface import CrystalArrays, FloatArray, IntArray
 
 
@@ -41,7 +41,7 @@ def symmetrised(
     Raises StructureError when no group is found.
     """
     cell: Any = (crystal.lattice_angstrom, crystal.frac_coords, crystal.numbers)
-    found: Any = spglib.get_symmetry(cell, symprec=tolerance_angstrom)
+    found: Any = spglib_or_none("get_symmetry", cell, tolerance_angstrom=tolerance_angstrom)
     if found is None:
         raise StructureError(
             "spglib finds no symmetry of this cell.", hint="Check the cell, or relax without symmetry."

@@ -13,6 +13,7 @@ import numpy as np
 
 from matsmith.core.elements import SYMBOLS
 from matsmith.core.errors import DataError
+from matsmith.core.space_group import spglib_or_none
 from matsmith.knowledge.phases import PHASES_FILE
 from matsmith.knowledge.prototypes import library_version
 from matsmith.tools import reference_builder as builder
@@ -131,11 +132,9 @@ def _row(formula: str | None, r: dict[str, Any]) -> dict[str, Any]:
 
 def _space_group(r: dict[str, Any]) -> int:
     """Number of the space group that spglib finds in the relaxed cell; 1 where it finds none."""
-    import spglib
-
     numbers = [SYMBOLS.index(symbol) + 1 for symbol in r["species"]]
     cell = (r["lattice"], r["positions"], numbers)
-    found: Any = spglib.get_symmetry_dataset(cell, symprec=_SYMMETRY_PRECISION_ANGSTROM)
+    found: Any = spglib_or_none("get_symmetry_dataset", cell, tolerance_angstrom=_SYMMETRY_PRECISION_ANGSTROM)
     return 1 if found is None else int(found.number)
 
 

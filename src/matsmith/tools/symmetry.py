@@ -8,6 +8,7 @@ from pydantic import Field
 
 from matsmith.core.elements import SYMBOLS
 from matsmith.core.record import Method, Outcome
+from matsmith.core.space_group import spglib_or_none
 from matsmith.tools.base import Args, Deps, StructureRef, tool
 
 
@@ -48,8 +49,8 @@ def run(args: SymmetryArgs, *, deps: Deps) -> Outcome:
     crystal = deps.crystal(args.structure)
     numbers = [SYMBOLS.index(symbol) + 1 for symbol in crystal.species]
     cell: Any = (np.array(crystal.lattice), np.array(crystal.positions), numbers)
-    dataset: Any = spglib.get_symmetry_dataset(cell, symprec=args.tolerance_angstrom)
-    primitive: Any = spglib.find_primitive(cell, symprec=args.tolerance_angstrom)
+    dataset: Any = spglib_or_none("get_symmetry_dataset", cell, tolerance_angstrom=args.tolerance_angstrom)
+    primitive: Any = spglib_or_none("find_primitive", cell, tolerance_angstrom=args.tolerance_angstrom)
     if dataset is None or primitive is None:
         return Outcome.failed(
             "no_symmetry",

@@ -16,6 +16,7 @@ import numpy as np
 from matsmith.agents.report.element_colours import element_colour, mix
 from matsmith.agents.report.markup import Markup, element, join
 from matsmith.core.elements import SYMBOLS
+from matsmith.core.space_group import spglib_or_none
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,13 +74,13 @@ def cell_svg(crystal: Crystal, *, key: str, title: str) -> Markup:
 
 def _conventional(crystal: Crystal) -> tuple[Array, Array, list[str]]:
     """Lattice, fractional positions and symbols of the conventional cell, or of the cell as given when that is too large."""
-    import spglib
-
     lattice = np.array(crystal.lattice, dtype=float)
     positions = np.array(crystal.positions, dtype=float)
     numbers = [SYMBOLS.index(symbol) + 1 for symbol in crystal.species]
     cell: Any = (lattice, positions, numbers)
-    standard: Any = spglib.standardize_cell(cell, to_primitive=False, no_idealize=False, symprec=0.02)
+    standard: Any = spglib_or_none(
+        "standardize_cell", cell, to_primitive=False, no_idealize=False, tolerance_angstrom=0.02
+    )
     if standard is not None and len(standard[2]) <= max(_MOST_CONVENTIONAL_SITES, len(numbers)):
         lattice, positions, numbers = standard
     return (

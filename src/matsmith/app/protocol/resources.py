@@ -171,26 +171,9 @@ def _report(service: ToolService, name: str, uri: str) -> types.TextResourceCont
 
 def _candidate(service: ToolService, name: str, candidate: str, uri: str) -> types.TextResourceContents:
     """The relaxed structure where there is one, the proposed one otherwise."""
-    from matsmith.agents.runs import LEDGER
-    from matsmith.core.candidate import Candidate
-    from matsmith.core.ledger import Ledger
-    from matsmith.core.run import Judgement
+    from matsmith.agents.runs import crystal_of
 
-    run = _named(service, name)
-    with Ledger(run.folder / LEDGER, create=False) as ledger:
-        body = ledger.latest("candidate", candidate)
-        if body is None:
-            raise UsageError(
-                f"The run {name} has no candidate {candidate!r}.",
-                hint=f"Read {SCHEME}runs/{name} for their ids.",
-            )
-        crystal = Candidate.model_validate_json(body).crystal
-        judged = ledger.latest("judgement", candidate)
-        if judged is not None:
-            relaxed = Judgement.model_validate_json(judged).relaxed
-            record = ledger.record(relaxed) if relaxed else None
-            if record is not None and record.outcome.crystal is not None:
-                crystal = record.outcome.crystal
+    crystal = crystal_of(_named(service, name).folder, candidate)
     return types.TextResourceContents(uri=uri, mime_type=_CIF, text=crystal.to_cif())
 
 

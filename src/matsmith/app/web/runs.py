@@ -156,22 +156,9 @@ class RunDesk:
 
     def cif(self, name: str, candidate: str) -> str:
         """A candidate's structure: relaxed where it was relaxed, as proposed otherwise."""
-        from matsmith.agents.runs import LEDGER
-        from matsmith.core.candidate import Candidate
-        from matsmith.core.ledger import Ledger
-        from matsmith.core.run import Judgement
+        from matsmith.agents.runs import crystal_of
 
-        with Ledger(self.named(name).folder / LEDGER, create=False) as ledger:
-            body = ledger.latest("candidate", candidate)
-            if body is None:
-                raise UsageError(f"The run has no candidate {candidate!r}.", hint="Reload the page.")
-            crystal = Candidate.model_validate_json(body).crystal
-            judged = ledger.latest("judgement", candidate)
-            relaxed = Judgement.model_validate_json(judged).relaxed if judged else ""
-            record = ledger.record(relaxed) if relaxed else None
-            if record is not None and record.outcome.crystal is not None:
-                crystal = record.outcome.crystal
-        return crystal.to_cif()
+        return crystal_of(self.named(name).folder, candidate).to_cif()
 
     def report(self, name: str) -> str:
         """The report of a run, a page of its own. Raises `UsageError` before it is written."""

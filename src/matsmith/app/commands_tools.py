@@ -97,6 +97,7 @@ def tool(
     Examples:
       matsmith tool symmetry structure=MgO.cif
       matsmith tool relax structure=MgO.cif --cif relaxed.cif
+      matsmith tool stability relaxed=MgO.cif
       matsmith tool relax --args '{"structure": "MgO.cif"}'
       matsmith tool relax --help
     """
@@ -141,7 +142,7 @@ def tool(
         make_console().print(record_view(record))
     failure = record.outcome.failure
     if failure is not None:
-        complain(f"{name} failed: {failure.message}", hint=failure.hint)
+        complain(f"{record.tool} failed: {failure.message}", hint=failure.hint)
         return FAILURE
     return 0
 
@@ -223,6 +224,7 @@ def _run(
 ) -> Record:
     from matsmith.app.tool_service import whole_ids
     from matsmith.core.ledger import Ledger
+    from matsmith.tools.relax_first import run_relaxed
     from matsmith.tools.runner import ToolRunner, local_executor
 
     path = _ledger_path(settings, run)
@@ -230,7 +232,7 @@ def _run(
         executor = local_executor(log=path.parent / "worker.log", settings=settings)
         try:
             runner = ToolRunner(ledger, settings=settings, executor=executor, seed=seed)
-            return runner.run(declared.name, whole_ids(declared.name, arguments, ledger))
+            return run_relaxed(runner, declared.name, whole_ids(declared.name, arguments, ledger))
         finally:
             executor.close()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from matsmith.app.console import plain_table
 from matsmith.core.properties import PROPERTIES
+from matsmith.tools.base import RELAXED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,8 @@ def tool_help(tool: Tool, settings: Settings) -> RenderableType:
     references = tool.args.reference_fields()
     for name, entry in cast("dict[str, dict[str, Any]]", schema.get("properties", {})).items():
         if name in required:
-            example[name] = _EXAMPLES.get(references.get(name, ""), "…")
+            kind = "structure" if name == RELAXED else references.get(name, "")
+            example[name] = _EXAMPLES.get(kind, "…")
         table.add_row(
             Text(name, style="label", no_wrap=True),
             Text(_type_text(entry)),

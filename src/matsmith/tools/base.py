@@ -22,6 +22,8 @@ from matsmith.core.record import Outcome, Record
 from matsmith.core.settings import Settings
 
 _REFERENCE = "x-reference"
+# The name under which every tool that works on a relaxation takes it.
+RELAXED = "relaxed"
 
 
 class Args(BaseModel):
@@ -60,6 +62,14 @@ FileRef = Annotated[
 RecordRef = Annotated[
     str,
     Field(min_length=1, description="id of a successful record", json_schema_extra={_REFERENCE: "record"}),
+]
+RelaxedRef = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="id of a relaxation; a CIF or POSCAR file, or a record that holds a structure, is relaxed first",
+        json_schema_extra={_REFERENCE: "record"},
+    ),
 ]
 
 

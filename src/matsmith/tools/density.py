@@ -8,7 +8,7 @@ from matsmith.core.record import Method, Outcome
 from matsmith.core.settings import Settings
 from matsmith.knowledge.bonding_network import bonded_directions
 from matsmith.knowledge.calibration import Calibration
-from matsmith.tools.base import Args, Deps, RecordRef, tool
+from matsmith.tools.base import Args, Deps, RelaxedRef, tool
 from matsmith.tools.potential import foreign
 from matsmith.tools.results import calibration_for
 
@@ -19,7 +19,7 @@ _CM3_PER_ANGSTROM3 = 1e-24
 class DensityArgs(Args):
     """Which relaxation."""
 
-    relaxed: RecordRef
+    relaxed: RelaxedRef
 
 
 def _identity(settings: Settings) -> str:

@@ -24,7 +24,7 @@ from matsmith.knowledge.guesses import measured_guesses
 from matsmith.knowledge.materials_project import recent_failure
 from matsmith.knowledge.offsets import shipped_offsets
 from matsmith.knowledge.references import GAP_SOURCE, ReferenceSet, references_for
-from matsmith.tools.base import Args, Deps, RecordRef, tool
+from matsmith.tools.base import Args, Deps, RecordRef, RelaxedRef, tool
 from matsmith.tools.competing_phases import SOURCE, phases_of
 from matsmith.tools.error_distributions import bounded_below, rectified
 from matsmith.tools.potential import NAME, foreign, weights_hash
@@ -43,7 +43,7 @@ RATE_THRESHOLD_EV_PER_ATOM = 0.05
 class StabilityArgs(Args):
     """Which relaxation, and which phases join those that ship."""
 
-    relaxed: RecordRef
+    relaxed: RelaxedRef
     competitors: RecordRef | None = Field(
         default=None,
         description="id of a record of competing_phases; used where no better references are at hand",

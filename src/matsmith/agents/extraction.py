@@ -29,6 +29,7 @@ from matsmith.knowledge.literature.extraction.quantities import Measure, find_me
 from matsmith.knowledge.literature.extraction.rules import extract_values
 from matsmith.knowledge.literature.extraction.tables import extract_tables
 from matsmith.knowledge.literature.extraction.values import ExtractedValue, Place, make_value
+from matsmith.knowledge.literature.untrusted import is_suspicious
 
 Tell = Callable[[int, int], None]
 # A title is enough to tell a material; more of it only costs.
@@ -62,7 +63,7 @@ def extract(
     may be asked.
     """
     if reasoner.name == "rules":
-        return Extraction(values=tuple(extract_values(document, family)), asked=0)
+        return _without_orders(document, Extraction(values=tuple(extract_values(document, family)), asked=0))
     sentences = sentences_of(document)
     chosen = [
         index
@@ -87,7 +88,19 @@ def extract(
     if tell is not None:
         tell(len(chosen), len(chosen))
     values.sort(key=lambda value: value.start)
-    return Extraction(values=tuple(values), asked=len(chosen), dropped=tuple(dropped))
+    done = Extraction(values=tuple(values), asked=len(chosen), dropped=tuple(dropped))
+    return _without_orders(document, done)
+
+
+def _without_orders(document: SourceDocument, found: Extraction) -> Extraction:
+    """Leave out values of sentences that tell their reader what to do: such a sentence reports nothing."""
+    kept = tuple(value for value in found.values if not is_suspicious(document.text[value.start : value.end]))
+    left_out = [
+        f"{value.written} for {value.material}: its sentence addresses its reader"
+        for value in found.values
+        if value not in kept
+    ]
+    return replace(found, values=kept, dropped=(*found.dropped, *left_out))
 
 
 def _may_speak_of(family: Family, sentences: tuple[AnalysedSentence, ...], index: int) -> bool:

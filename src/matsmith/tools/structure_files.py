@@ -123,10 +123,10 @@ def _parsed(path: Path) -> Structure:
             "unreadable", f"{path} is nested too deeply to be a crystal.", hint="Check the file."
         ) from error
     except Exception as error:  # pymatgen's readers raise whatever their parsers meet
-        text = " ".join(str(error).split())[:200]
+        text = " ".join(str(error).split())[:200].rstrip(".! ")
         raise UnreadableStructure(
             "unreadable",
-            f"{path} cannot be read as a crystal: {type(error).__name__}: {text or 'no reason given'}.",
+            f"{path} cannot be read as a crystal: {text or type(error).__name__}.",
             hint="Check that it is a complete CIF or POSCAR.",
         ) from error
 

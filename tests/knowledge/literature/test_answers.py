@@ -19,6 +19,7 @@ from matsmith.knowledge.literature.quotes import Quote, find_quote, quote_from, 
 from matsmith.knowledge.literature.readers.markdown import read_markdown
 from matsmith.knowledge.literature.stems import stem, stems
 from matsmith.knowledge.literature.support import ask, support
+from matsmith.knowledge.literature.values_of_others import spans_of_others
 
 
 class Notes:
@@ -104,6 +105,27 @@ def test_every_quote_of_every_answer_stands_in_its_document(question: str) -> No
         document = NOTES.document(quote.document_id)
         assert document is not None
         assert stands(quote, document)
+
+
+def test_the_value_of_another_material_is_no_answer() -> None:
+    question = "What is the band gap of TiO2?"
+    # The one note that names both gives the gap of HfO2; the same sentence answers a question about HfO2.
+    answer = answer_question(question, corpus=NOTES)
+    assert not any("5.8 eV" in statement.text for statement in answer.statements)
+    assert answer.answered or answer.refusal
+    other = answer_question("What is the band gap of HfO2?", corpus=NOTES)
+    assert any("5.8 eV" in statement.text for statement in other.statements)
+
+
+def test_a_sentence_with_the_values_of_several_materials_answers_for_each() -> None:
+    document = made(
+        "gaps", "The band gap of ZnO is 3.3 eV and that of TiO2 is 3.0 eV. The band gap of MgO is 7.8 eV."
+    )
+    (passage,) = cut(document)
+    asked = ask("What is the band gap of TiO2?")
+    spans = spans_of_others(asked, passage, document)
+    assert [document.text[start:end] for start, end in spans] == ["The band gap of MgO is 7.8 eV."]
+    assert not spans_of_others(ask("Compare the band gaps of TiO2 and MgO"), passage, document)
 
 
 def test_a_limit_below_one_is_refused() -> None:

@@ -18,6 +18,7 @@ from matsmith.knowledge.literature.reported import impossible_value
 from matsmith.knowledge.literature.sentences import sentence_spans
 from matsmith.knowledge.literature.support import Asked, Support, ask, support
 from matsmith.knowledge.literature.untrusted import is_suspicious
+from matsmith.knowledge.literature.values_of_others import spans_of_others
 
 LONGEST_QUESTION = 2_000
 PASSAGES_SEARCHED = 12
@@ -135,6 +136,15 @@ def answer_question(question: str, *, corpus: Corpus, limit: int = _STATEMENTS) 
             warnings=found.warnings,
         )
     quotes = best_sentences(asked, kept.passages, corpus=corpus, limit=limit)
+    if not quotes:
+        names = " and ".join(asked.written[name] for name in sorted(asked.compounds))
+        return LiteratureAnswer(
+            question=question,
+            answered=False,
+            searched=searched,
+            refusal=_refusal(f"The passages that name {names} give the value of other materials."),
+            warnings=found.warnings,
+        )
     return LiteratureAnswer(
         question=question,
         answered=True,
@@ -249,9 +259,12 @@ def best_sentences(
         if document is None:
             continue
         around = support(asked, [passage]).share
+        others = spans_of_others(asked, passage, document)
         for start, end in sentence_spans(document.text, passage.start, passage.end):
             quote = quote_from(document, passage, start=start, end=end)
             if quote is None or not stands(quote, document):
+                continue
+            if any(start <= first and last <= end for first, last in others):
                 continue
             # Its own words count most; what the title adds is true of every sentence under it.
             own = support(asked, [replace(passage, text=quote.text, title="", section="")]).share

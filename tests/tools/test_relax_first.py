@@ -74,5 +74,5 @@ def test_nothing_is_guessed_about_wrong_arguments(runner: ToolRunner, tmp_path: 
         run_relaxed(runner, "stability", {})
     with pytest.raises(MatsmithError, match="neither a file nor the id"):
         run_relaxed(runner, "stability", {"relaxed": str(tmp_path / "none.cif")})
-    with pytest.raises(MatsmithError, match="no record|neither a file"):
+    with pytest.raises(MatsmithError, match=r"no record|neither a file"):
         run_relaxed(runner, "stability", {"relaxed": "0123abcd"})

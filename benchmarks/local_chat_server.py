@@ -21,14 +21,13 @@ from pydantic import ValidationError
 from matsmith.agents.decisions import (
     Answer,
     CritiqueQuestion,
-    CritiqueSecondLook,
     GenerationQuestion,
     LiteratureQuestion,
     PlanQuestion,
-    PlanSecondLook,
     Question,
     SimulationQuestion,
 )
+from matsmith.agents.doubts import CritiqueSecondLook, PlanSecondLook
 from matsmith.agents.literature_questions import ReadingQuestion, SearchesQuestion, WritingQuestion
 from matsmith.agents.reasoners.budget import estimate_tokens
 from matsmith.agents.reasoners.rules import RulesReasoner

@@ -10,7 +10,7 @@ import pytest
 
 from matsmith.agents.planner import STABLE_EV_PER_ATOM, PlanCheck, make_plan, unmeasurable
 from matsmith.agents.reasoners.rules import RulesReasoner
-from matsmith.agents.session import plan_objective
+from matsmith.agents.session import design, plan_objective
 from matsmith.core.errors import SpecError
 from matsmith.core.quantity import Relation
 from matsmith.core.settings import Settings
@@ -141,3 +141,50 @@ def test_where_only_tables_answer_known_materials_suffice_and_it_is_said(
     assert new.refusal is not None
     assert "new materials" in new.refusal
     assert not PlanCheck.from_spec(make_spec(), settings=settings).spec.accept_known
+
+
+UNCLEAR = "a stable compound of oxygen and unobtainium with a bulk modulus above 150 GPa"
+
+
+def test_a_requirement_that_was_not_understood_stands_in_the_way_until_somebody_says_so(
+    house: Settings,
+) -> None:
+    check = plan_objective(UNCLEAR, settings=house)
+    assert check.unclear == ["unobtainium"]
+    assert check.runnable
+    with pytest.raises(SpecError, match="unobtainium") as caught:
+        check.require_clear()
+    assert "--leave-out" in caught.value.hint
+    # A specification that a person gives has been looked at.
+    PlanCheck.from_spec(check.spec, settings=house).require_clear()
+    plan_objective("a stable layered oxide for solar cells", settings=house).require_clear()
+
+
+@pytest.mark.parametrize(
+    ("reply", "objective", "required"),
+    [
+        ("", UNCLEAR, ["O"]),
+        ("titanium.", UNCLEAR.replace("unobtainium", "titanium"), ["O", "Ti"]),
+        ("flubber", UNCLEAR.replace("unobtainium", "flubber"), ["O"]),
+    ],
+)
+def test_a_person_is_asked_once_and_the_reply_takes_the_place_of_the_words(
+    house: Settings, reply: str, objective: str, required: list[str]
+) -> None:
+    put: list[str] = []
+
+    def ask(question: str) -> str:
+        put.append(question)
+        return reply
+
+    check = plan_objective(UNCLEAR, settings=house, ask=ask)
+    assert len(put) == 1
+    assert "unobtainium" in put[0]
+    assert (check.spec.objective, sorted(check.spec.chemistry.required)) == (objective, required)
+    check.require_clear()
+
+
+def test_a_program_that_gives_words_is_told_before_a_folder_is_made(house: Settings, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="unobtainium"):
+        design(UNCLEAR, settings=house, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,10 +20,10 @@ from matsmith.agents.decisions import (
     GenerationQuestion,
     Plan,
     PlanQuestion,
-    PlanSecondLook,
     Question,
     SimulationQuestion,
 )
+from matsmith.agents.doubts import PlanSecondLook
 from matsmith.agents.generator import propose
 from matsmith.agents.planner import clarified, make_plan
 from matsmith.agents.reasoners.interface import Usage
@@ -208,6 +208,18 @@ def test_compositions_asked_for_by_name_are_made_and_the_others_said(
         assert words in warnings
     (told,) = [event for event in events if event.kind is EventKind.ROUND]
     assert next(iter(told.data["strategies"])) == "proposed"
+    # The ledger keeps what was left out and why, and the next question tells the model.
+    kept = context.generation_plan(1)
+    assert kept is not None
+    assert any("formulas: CoO: It contains Co" in warning for warning in kept.warnings)
+    summary = summary_of(context, round_number=1)
+    assert any(line.startswith("formulas: CoO: It contains Co") for line in summary.dropped)
+    context.ledger.append("round", "1", summary)
+    propose(context, round_number=2)
+    question = cast("Scripted", context.reasoner).asked[-1]
+    shown = question.shown()["history"][-1]["dropped"]
+    assert any("LiO5" in line for line in shown)
+    assert not any(line.startswith("Dropped") for line in shown)
 
 
 def test_the_next_round_is_told_what_became_of_them(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -341,3 +342,59 @@ def test_a_real_run_that_is_stopped_can_be_resumed_and_verified(
     assert main(["runs"]) == 0
     assert "interrupted" in capsys.readouterr().out
     assert main(["verify", folder.name]) == 0
+
+
+UNCLEAR = "a stable compound of oxygen and unobtainium with a bulk modulus above 150 GPa"
+
+
+@pytest.mark.parametrize("words", [["--yes"], []])
+def test_a_requirement_that_was_not_understood_starts_nothing_where_nobody_can_be_asked(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    calls = pretend(monkeypatch, lambda listener: pytest.fail("nothing may start"))
+    assert main(["design", UNCLEAR, *words]) == 2
+    said = capsys.readouterr().err
+    assert "unobtainium" in said
+    assert "--leave-out" in said
+    assert "--spec" in said
+    assert calls == []
+
+
+def test_it_starts_without_it_when_the_person_says_so(
+    home: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = pretend(monkeypatch, lambda listener: finished(make_run(home / "runs" / "made")))
+    assert main(["design", UNCLEAR, "--yes", "--leave-out"]) == 0
+    assert calls[0]["check"].plan.not_understood == ["unobtainium"]
+    capsys.readouterr()
+    # A plan that was looked at is taken as it is.
+    assert main(["plan", UNCLEAR, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["unclear"] == ["unobtainium"]
+    (home / "plan.json").write_text(json.dumps(plan))
+    shutil.rmtree(home / "runs")
+    assert main(["design", "--spec", "plan.json", "--yes"]) == 0
+
+
+def test_a_plan_shows_what_is_not_clear(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", UNCLEAR]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Not clear: “unobtainium”" in shown
+    assert main(["plan", "a stable layered oxide"]) == 0
+    assert "Not clear" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_resumed_run_reuses_answers_when_it_is_told_to(
+    home: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, *, wanted: bool
+) -> None:
+    folder = make_run(home / "runs" / "made", reason=None)
+    told: list[bool] = []
+
+    def go_on(run: Path, **options: Any) -> RunResult:
+        told.append(options["settings"].reuse_answers)
+        raise LedgerError("far enough")
+
+    monkeypatch.setattr(design_module, "resume", go_on)
+    assert main(["resume", str(folder), *(["--reuse-answers"] if wanted else [])]) == 1
+    assert told == [wanted]

@@ -254,6 +254,22 @@ def test_an_open_question_is_put_to_the_person_once(
     assert spec.objective == f"{objective}, no cobalt"
 
 
+def test_words_that_were_not_understood_are_asked_about_once(
+    home: Path, says: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    objective = "a compound of oxygen and unobtainium with a bulk modulus above 150 GPa"
+    says += ["titanium", "l"]
+    assert main(["design", objective, "--out", "run", "--approve", "plan"]) == 5
+    shown = capsys.readouterr().out
+    assert shown.count("was not understood, and it stands where a requirement stands") == 1
+    spec = current_spec(home / "run")
+    assert sorted(spec.chemistry.required) == ["O", "Ti"]
+    assert "unobtainium" not in spec.objective
+    # Where the plan itself is to be approved it is shown there, and nobody need be asked twice.
+    assert main(["design", objective, "--out", "other", "--yes", "--approve", "plan"]) == 5
+    assert main(["design", objective, "--out", "third", "--yes"]) == 2
+
+
 def test_specifications_go_through_files_unchanged(tmp_path: Path) -> None:
     spec = DesignSpec.model_validate(
         {

@@ -8,18 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matsmith.agents import decisions
 from matsmith.agents.decisions import (
-    Answer,
     CritiqueQuestion,
-    CritiqueSecondLook,
     GenerationQuestion,
     LiteratureQuestion,
     PlanQuestion,
-    PlanSecondLook,
     Question,
     SimulationQuestion,
 )
+from matsmith.agents.doubts import CritiqueSecondLook, PlanSecondLook
 from matsmith.agents.reasoners.checks import review
 from matsmith.core.errors import PromptError
 from matsmith.core.properties import PROPERTIES
@@ -89,7 +86,7 @@ def test_the_example_of_each_role_is_a_sound_answer(role: str) -> None:
         assert shown == [{**quote, "retracted": True} for quote in json.loads(asked)["evidence"]]
     assert question.role == role == prompt.role
     assert prompt.answer == question.answer_type().__name__
-    answer: Answer = getattr(decisions, prompt.answer).model_validate_json(answered)
+    answer = question.answer_type().model_validate_json(answered)
     assert review(question, answer)[0] == []
     assert question.review(answer) == ([], answer)
 

@@ -35,6 +35,9 @@ class Answer(BaseModel):
 
     model_config = _STRICT
 
+    parts: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Lists and maps whose items stand alone: one that cannot be read is left out, and the others are kept."""
+
     warnings: SkipJsonSchema[list[str]] = Field(default_factory=list[str])
 
 
@@ -72,6 +75,11 @@ class Question(BaseModel, Generic[AnswerT]):
     def review(self, answer: Answer) -> tuple[list[str], Answer]:
         """The complaints about an answer, and the answer without what they are about; it is safe to review an answer twice."""
         return self.complaints(answer), answer
+
+    def stands(self, answer: Answer) -> bool:
+        """Whether an answer is worth taking as it is after something was left out of it, so that it need not be asked for again."""
+        del answer
+        return False
 
     def digest(self) -> str:
         """Hash that names the question: its content without the volatile fields."""
@@ -152,6 +160,15 @@ class LiteratureQuestion(Question[LiteratureQueries]):
 class GenerationPlan(Answer):
     """How many candidates to draw from which strategy and near what, and which compositions to try by name."""
 
+    parts: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("strategies",),
+        ("formulas",),
+        ("substitutions",),
+        ("evidence",),
+        *(("directive", name) for name in ("strategies", "elements", "prototypes", "elements_per_formula")),
+        ("directive", "parents"),
+    )
+
     strategies: dict[str, int] = Field(description="candidates to ask of each strategy")
     formulas: list[ProposedFormula] = Field(
         default_factory=list[ProposedFormula], max_length=60, description="exact compositions to try"
@@ -215,6 +232,12 @@ class GenerationQuestion(Question[GenerationPlan]):
         from matsmith.agents.proposals import reviewed
 
         return reviewed(answer, spec=self.spec, shown=candidates_shown(self.history, self.earlier))
+
+    def stands(self, answer: Answer) -> bool:
+        """A plan that still asks for something is taken; the next question tells what was left out of it."""
+        return isinstance(answer, GenerationPlan) and bool(
+            answer.formulas or answer.substitutions or any(count > 0 for count in answer.strategies.values())
+        )
 
 
 class SimulationPlan(Answer):
@@ -302,52 +325,6 @@ class CritiqueQuestion(Question[Critique]):
         from matsmith.agents.borrowing import reviewed
 
         return reviewed(answer, question=self)
-
-
-class DoubtedPlan(Plan):
-    """A plan after a second look."""
-
-    doubts: list[str] = Field(
-        default_factory=list[str],
-        max_length=8,
-        description="what is wrong with the first plan, one sentence each; empty when it stands",
-    )
-
-
-class PlanSecondLook(PlanQuestion):
-    """Planner: here is a first plan; what is wrong with it?"""
-
-    first: Plan
-
-    @property
-    def role(self) -> str:
-        return "planner_doubt"
-
-    def answer_type(self) -> type[DoubtedPlan]:
-        return DoubtedPlan
-
-
-class DoubtedCritique(Critique):
-    """A critique after a second look."""
-
-    doubts: list[str] = Field(
-        default_factory=list[str],
-        max_length=8,
-        description="what is wrong with the first critique, one sentence each; empty when it stands",
-    )
-
-
-class CritiqueSecondLook(CritiqueQuestion):
-    """Critic: here is a first critique; what is wrong with it?"""
-
-    first: Critique
-
-    @property
-    def role(self) -> str:
-        return "critic_doubt"
-
-    def answer_type(self) -> type[DoubtedCritique]:
-        return DoubtedCritique
 
 
 def candidates_shown(rounds: list[RoundSummary], earlier: EarlierRounds) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Generator: proposes candidates by the strategies that the reasoner chose, near what the critic found good, and what it asked for by name.
 
 Whatever a language model asks for by formula goes through the strategy `proposed`: read, held against the specification, balanced in charge and
-put into a structure by code, like any other candidate.
+put into a structure by code, like any other candidate. Neither the critic nor a plan can lock the search in: a share of every round is drawn
+without parents and weights, and the simulator keeps as many of its places for them.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import contextlib
 import json
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import GenerationPlan, GenerationQuestion
+from matsmith.agents.exploring import EXPLORING_SHARE, bans_of, lacking
 from matsmith.agents.history import in_view
 from matsmith.agents.literature_steering import directive_of, drawn, steering_of
 from matsmith.agents.planner import looked_up_only
@@ -73,11 +76,14 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
     steering = steering_of(evidence, spec=context.spec, rounds=history)
     wanted = {name: count for name, count in plan.strategies.items() if name in names and count > 0}
     if (plan.formulas or plan.substitutions) and not only_known:
-        # First, so that a round which is cut short has tried what was asked for.
-        wanted = {PROPOSED: room, **wanted}
+        # First, so that a round which is cut short has tried what was asked for; the places for exploring are not theirs.
+        wanted = {PROPOSED: room - int(EXPLORING_SHARE * room), **wanted}
     context.tell(EventKind.ROUND, round_number=round_number, strategies=wanted, reason=plan.reason)
     started = time.monotonic()
-    fresh = _draw(context, wanted=wanted, plan=plan, steering=steering, round_number=round_number)
+    explorer = next((name for name in names if name != KNOWN), "")
+    fresh = _draw(
+        context, wanted=wanted, plan=plan, steering=steering, explorer=explorer, round_number=round_number
+    )
     context.pace.learn("generate", seconds=time.monotonic() - started, count=len(fresh))
     ids = [candidate.id for candidate in fresh]
     # One transaction: candidates without their round would count as seen after a kill and never be looked at.
@@ -102,8 +108,10 @@ def _draw(
     wanted: dict[str, int],
     plan: GenerationPlan,
     steering: Steering,
+    explorer: str,
     round_number: int,
 ) -> list[Candidate]:
+    """Draw from every strategy what it is asked for, and by `explorer` as many free ones as the round's share of exploring lacks."""
     seen_ids = {entry.key for entry in context.ledger.entries("candidate")}
     formulas: dict[str, int] = {}
     for entry in context.ledger.entries("candidate"):
@@ -111,30 +119,39 @@ def _draw(
         formulas[formula] = formulas.get(formula, 0) + 1
     # The literature speaks where neither the critic nor the plan does: what was measured overrules what was written.
     directive = merged(merged(directive_of(steering), context.directive()), plan.directive)
-    parents = tuple(context.candidate(parent) for parent in directive.parents if parent in seen_ids)
-    substitutions = tuple(_with_parents(context, plan.substitutions))
+    request = StrategyRequest(
+        spec=context.spec,
+        round=round_number,
+        seed=context.seed,
+        directive=directive,
+        parents=tuple(context.candidate(parent) for parent in directive.parents if parent in seen_ids),
+        seen_formulas=dict(formulas),
+        formulas=tuple(plan.formulas),
+        substitutions=tuple(_with_parents(context, plan.substitutions)),
+    )
     fresh: dict[str, Candidate] = {}
     stop_at = min(context.deadline, time.monotonic() + _LONGEST_PROPOSING_S)
-    for name, count in wanted.items():
-        request = StrategyRequest(
-            spec=context.spec,
-            count=count,
-            round=round_number,
-            seed=context.seed,
-            directive=directive,
-            parents=parents,
-            seen=frozenset(seen_ids | fresh.keys()),
-            seen_formulas=dict(formulas),
-            formulas=tuple(plan.formulas),
-            substitutions=substitutions,
-        )
+
+    def take(name: str, count: int, *, told: StrategyRequest) -> None:
+        told = replace(told, count=count, seen=frozenset(seen_ids | fresh.keys()))
         taken = 0
-        for candidate in get_strategy(name).propose(request, settings=context.settings):
+        for candidate in get_strategy(name).propose(told, settings=context.settings):
             if candidate.id not in seen_ids and candidate.id not in fresh:
                 fresh[candidate.id] = candidate
                 taken += 1
             if taken >= count or time.monotonic() > stop_at:
                 break
+
+    for name, count in wanted.items():
+        take(name, count, told=request)
+    missing = (
+        lacking(list(fresh.values()))
+        if explorer and (request.parents or plan.formulas or plan.substitutions)
+        else 0
+    )
+    if missing:
+        stop_at += _LONGEST_PROPOSING_S * EXPLORING_SHARE
+        take(explorer, missing, told=replace(request, directive=bans_of(directive), parents=()))
     return list(fresh.values())
 
 

@@ -24,7 +24,7 @@ LARGEST_CHARACTERS = 48_000
 """All of the history in one question, written as JSON; the number of candidates shown gives way first."""
 _BEST_STEPS = (16, 8, 4, 2, 1)
 _COUNTS_KEPT, _FORMULAS_KEPT, _DIRECTIONS_KEPT = 20, 30, 8
-_LONGEST_DIRECTION, _LONGEST_QUOTE, _LONGEST_WORDS, _LEADS_KEPT = 160, 400, 160, 4
+_LONGEST_DIRECTION, _LONGEST_QUOTE, _LONGEST_WORDS, _LEADS_KEPT, _DROPPED_KEPT = 160, 400, 160, 4, 12
 _Pairs = dict[str, tuple[int, int]]
 
 
@@ -123,6 +123,7 @@ def _capped(summary: RoundSummary, *, best: int) -> RoundSummary:
             "elements": _most_pairs(summary.elements),
             "prototypes": _most_pairs(summary.prototypes),
             "proposed": dict(list(summary.proposed.items())[:_FORMULAS_KEPT]),
+            "dropped": [_cut(line, _LONGEST_WORDS) for line in summary.dropped[:_DROPPED_KEPT]],
         }
     )
 
@@ -145,6 +146,7 @@ def _in_short(summary: RoundSummary, *, best: int) -> RoundSummary:
             "elements": {},
             "prototypes": {},
             "proposed": {},
+            "dropped": list[str](),
             "tool_failures": {},
             "reasons": list[str](),
         }

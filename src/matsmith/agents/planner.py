@@ -9,6 +9,7 @@ from matsmith.agents.asked import Asked
 from matsmith.agents.decisions import Plan, PlanQuestion, Understanding
 from matsmith.agents.objective import find_contradictions
 from matsmith.agents.objective.stability import IN_ATMOSPHERE_EV_PER_ATOM
+from matsmith.agents.objective.unclear import unclear_words
 from matsmith.agents.reasoners.interface import Reasoner, Usage
 from matsmith.core.errors import SpecError
 from matsmith.core.properties import PROPERTIES
@@ -33,6 +34,9 @@ METASTABLE_EV_PER_ATOM = 0.07
 _STABILITY = {"energy_above_hull", *_AT_TEMPERATURE}
 # A person is asked about so many ambiguities at most; the others are shown with the reading that was taken.
 MOST_ASKED = 3
+NOT_CLEAR = (
+    "“{}” was not understood, and it stands where a requirement stands. Without an answer it is left out."
+)
 Ask = Callable[[str], str]
 
 
@@ -40,12 +44,14 @@ Ask = Callable[[str], str]
 class PlanCheck:
     """A plan and what stands against it. `unmeasurable` maps the index of a target to the reason.
 
+    `unclear` are words in the place of a requirement that were not understood: a run starts without them only when a person says so.
     `asked` says by which prompts the plan was made, and `usage` what that has cost; both go into the ledger of the run.
     """
 
     plan: Plan
     asked: tuple[Asked, ...] = ()
     usage: Usage | None = None
+    unclear: Sequence[str] = ()
     contradictions: Sequence[str] = ()
     unmeasurable: dict[int, str] = field(default_factory=dict[int, str])
 
@@ -79,11 +85,24 @@ class PlanCheck:
         """Whether the run may start."""
         return self.refusal is None
 
+    def require_clear(self) -> None:
+        """Raise `SpecError` when words in the place of a requirement were not understood."""
+        if not self.unclear:
+            return
+        words = ", ".join(f"“{words}”" for words in self.unclear)
+        they = "stands" if len(self.unclear) == 1 else "stand"
+        raise SpecError(
+            f"{words} {they} where a requirement stands and could not be understood; without it something else would be sought.",
+            hint="Say it in other words; or go on without it by --leave-out, or with a plan that you have checked: "
+            "`matsmith plan ... --json` and --spec.",
+        )
+
     @classmethod
     def of(cls, plan: Plan, *, settings: Settings) -> PlanCheck:
         """Check a plan against physics and against the tools that are installed."""
         return cls(
             plan=among_known(plan, settings=settings),
+            unclear=unclear_words(plan.spec.objective, plan.not_understood),
             contradictions=tuple(find_contradictions(plan.spec)),
             unmeasurable=unmeasurable(plan.spec, settings=settings),
         )
@@ -100,7 +119,8 @@ def make_plan(
     """Ask the reasoner what is wanted. Raises `SpecError` for an objective that says nothing.
 
     `second_look` has a language model doubt its plan once. `ask` puts the plan's open questions to a person, once: what is said in reply becomes
-    part of the objective, and an empty reply keeps the reading that was taken.
+    part of the objective, and an empty reply keeps the reading that was taken. First come words in the place of a requirement that were not
+    understood: the reply stands in their place, and an empty one leaves them out.
     """
     if not objective.strip():
         raise SpecError(
@@ -108,19 +128,34 @@ def make_plan(
             hint='Say what you want, such as "a stable oxide with a bulk modulus above 150 GPa".',
         )
     plan = _decided(objective, reasoner=reasoner, second_look=second_look)
-    if ask is not None and plan.questions:
+    if ask is not None:
+        said = objective
+        for words in unclear_words(objective, plan.not_understood)[:MOST_ASKED]:
+            if reply := ask(NOT_CLEAR.format(words)).strip():
+                said = said_instead(said, words, reply)
         replies = [reply for question in plan.questions[:MOST_ASKED] if (reply := ask(question).strip())]
-        if replies:
-            plan = _decided(clarified(objective, replies), reasoner=reasoner, second_look=second_look)
+        if said != objective or replies:
+            plan = _decided(clarified(said, replies), reasoner=reasoner, second_look=second_look)
     return with_default_target(plan)
 
 
+def said_instead(objective: str, words: str, reply: str) -> str:
+    """The objective with other words in the place of some of it.
+
+    >>> said_instead("an oxide with a flurbosity above 3", "flurbosity above 3", "hardness above 3 GPa.")
+    'an oxide with a hardness above 3 GPa'
+    """
+    return " ".join(objective.split()).replace(words, reply.rstrip(".,;"), 1)
+
+
 def clarified(objective: str, replies: Sequence[str]) -> str:
-    """The objective with what a person added when asked.
+    """The objective with what a person added when asked; without an addition it stays as it is.
 
     >>> clarified("a hard oxide", ["bulk modulus above 200 GPa"])
     'a hard oxide, bulk modulus above 200 GPa'
     """
+    if not replies:
+        return objective
     return ", ".join([objective.strip().rstrip(".,;"), *(reply.rstrip(".,;") for reply in replies)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from matsmith.agents.decisions import GenerationPlan
@@ -31,20 +32,32 @@ def reviewed(
         if problem is None:
             formulas.setdefault((wanted.formula, wanted.prototype), wanted)
         else:
-            complaints.append(f"formulas: {problem}")
+            complaints.append(_left_out("formulas", wanted.formula, problem))
     substitutions: dict[str, Substitution] = {}
     for exchange in plan.substitutions:
         formula = shown.get(exchange.parent)
         if formula is None:
-            complaints.append(f"substitutions: {exchange.parent!r} is no candidate that was shown.")
+            complaints.append(_left_out("substitutions", exchange.parent, "no candidate that was shown"))
             continue
         problem = substitution_problem(exchange, formula=formula, spec=spec)
         if problem is None:
             substitutions.setdefault(exchange.model_dump_json(), exchange)
         else:
-            complaints.append(f"substitutions: {problem}")
+            complaints.append(_left_out("substitutions", formula, problem))
     update = {"formulas": list(formulas.values()), "substitutions": list(substitutions.values())}
     return list(dict.fromkeys(complaints)), plan.model_copy(update=update)
+
+
+def _left_out(where: str, what: str, problem: str) -> str:
+    """A complaint that names what was asked for: later readers of a ledger, and the model itself, must know which one it was.
+
+    A formula or an id is named as it was written; anything else may be text, or a number that was made up, and is quoted so that it is masked.
+    """
+    named = what.strip()
+    if not _NAME.fullmatch(named):
+        return f"{where}: {problem}"
+    reason = problem.removeprefix(f"{named}: ").replace(repr(named), "it")
+    return f"{where}: {named}: {reason}"
 
 
 def outcomes(
@@ -68,6 +81,8 @@ def outcomes(
     return found
 
 
+# What may be a formula or the id of a candidate: one word, and no reference to a record.
+_NAME = re.compile(r"[^\s'\"{}<>]{1,64}")
 _NOT_MADE = "not made: in the run already, or no structure fits"
 _MET, _UNKNOWN, _MISSED = "meets every hard target", "judged, still open", "judged, not met"
 _LEFT_EARLY, _UNJUDGED = "left early", "made, not judged"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from matsmith.agents.context import RunContext
+from matsmith.agents.decisions import GenerationPlan
 from matsmith.agents.proposals import outcomes
 from matsmith.agents.summaries import CandidateSummary, RoundSummary
 from matsmith.core.candidate import Candidate
@@ -30,6 +31,7 @@ def summary_of(context: RunContext, *, round_number: int, directive: Directive |
     made = {judgement.candidate: context.candidate(judgement.candidate) for judgement in mine}
     failures = {judgement.candidate: _failures(context, judgement) for judgement in judged}
     proposed = context.ledger.latest("proposed", str(round_number))
+    plan = context.generation_plan(round_number)
     ids: list[str] = [] if proposed is None else json.loads(proposed)
     return RoundSummary(
         round=round_number,
@@ -51,7 +53,8 @@ def summary_of(context: RunContext, *, round_number: int, directive: Directive |
         prototypes=_counted(
             judged, lambda j: filter(None, [made[j.candidate].lineage.prototype]), good=_likely
         ),
-        proposed=_proposals(context, round_number, made=made, mine=mine, ids=ids),
+        proposed=_proposals(context, plan, made=made, mine=mine, ids=ids),
+        dropped=[] if plan is None else [line.removeprefix("Dropped: ") for line in plan.warnings],
         directive=directive or Directive(),
     )
 
@@ -166,14 +169,13 @@ def _likely(judgement: Judgement) -> bool:
 
 def _proposals(
     context: RunContext,
-    round_number: int,
+    plan: GenerationPlan | None,
     *,
     made: dict[str, Candidate],
     mine: list[Judgement],
     ids: list[str],
 ) -> dict[str, str]:
     """What became of the compositions that this round's plan asked for."""
-    plan = context.generation_plan(round_number)
     if plan is None or not plan.formulas:
         return {}
     candidates = {name: made.get(name) or context.candidate(name) for name in ids}

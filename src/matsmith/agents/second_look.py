@@ -11,13 +11,10 @@ from matsmith.agents.context import RunContext, without_complaints
 from matsmith.agents.decisions import (
     Critique,
     CritiqueQuestion,
-    CritiqueSecondLook,
-    DoubtedCritique,
-    DoubtedPlan,
     Plan,
     PlanQuestion,
-    PlanSecondLook,
 )
+from matsmith.agents.doubts import CritiqueSecondLook, DoubtedCritique, DoubtedPlan, PlanSecondLook
 from matsmith.agents.reasoners.interface import Reasoner
 from matsmith.core.errors import BudgetExceeded, ReasonerError
 from matsmith.core.run import EventKind

@@ -106,6 +106,9 @@ def plan_objective(
         max_cost_usd=max_cost_usd,
     )
     check = PlanCheck.of(informed(plan, folder=settings.library_dir), settings=settings)
+    if ask is not None:
+        # A person has been asked; what is still not understood stands in the plan that is shown before the start.
+        check = replace(check, unclear=())
     question = PlanQuestion(objective=plan.spec.objective or objective)
     return replace(check, asked=(Asked.of(question, reasoner=answering),), usage=answering.usage)
 
@@ -151,13 +154,15 @@ def design(
 
     At each point of `approve` the run ends with `AwaitingApproval`, and `resume` with a decision goes on. Raises `ImpossibleObjective` before
     anything is spent when targets contradict each other or physics, or when no installed tool can measure any of them; `SpecError` for an
-    objective that says nothing.
+    objective that says nothing, or in which words stand in the place of a requirement that were not understood (a `PlanCheck` is taken as it is).
     """
     settings = settings or load_settings()
     name = reasoner or settings.reasoner
     check = objective
     if isinstance(check, str):
         check = plan_objective(check, settings=settings, reasoner=name)
+        if Point.PLAN not in approve:
+            check.require_clear()
     plan = _overridden(
         check.plan, candidates=candidates, budget_s=budget_s, new_only=new_only, accept_known=accept_known
     )

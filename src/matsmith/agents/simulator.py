@@ -21,6 +21,7 @@ from matsmith.agents.context import RunContext
 from matsmith.agents.critic import enough
 from matsmith.agents.decisions import SimulationQuestion
 from matsmith.agents.estimates import most_promising, new_first, outlook
+from matsmith.agents.exploring import with_explorers
 from matsmith.agents.literature_steering import reported_formulas
 from matsmith.agents.scoring import score
 from matsmith.agents.work import Work
@@ -75,7 +76,7 @@ def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_numb
             ),
             key=str(round_number),
         )
-        chosen = most_promising(context, open_works)[: plan.relax]
+        chosen = with_explorers(most_promising(context, open_works), places=plan.relax)
         _relax(context, chosen, round_number=round_number)
         relaxed = [work for work in chosen if work.relaxed is not None and work.alive]
         _merge_duplicates(context, relaxed, round_number=round_number)

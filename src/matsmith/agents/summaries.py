@@ -66,6 +66,9 @@ class RoundSummary(BaseModel):
     proposed: dict[str, str] = Field(
         default_factory=dict, description="formula that was asked for -> what became of it"
     )
+    dropped: list[str] = Field(
+        default_factory=list[str], description="what of the round's plan could not be used, and why"
+    )
     course: str = Field(default="", description="what the critic wants of the next round")
     reasons: list[str] = Field(default_factory=list[str], description="what that rests on")
     directive: Directive = Directive()

@@ -47,7 +47,7 @@ def bench_view(results: Sequence[Result]) -> RenderableType:
     parts += [
         Text(),
         Text(
-            "Success with Wilson's 95 % interval; errors and times are medians with bootstrap intervals.",
+            "Success with Wilson's 95 % interval; errors and times are medians, calls means, with bootstrap intervals.",
             style="quiet",
         ),
     ]
@@ -73,7 +73,7 @@ def _table(summaries: Sequence[ArmSummary]) -> RenderableType:
             f"{one.tokens_in_all:,}",
             "–" if one.cost_usd is None else f"{one.cost_usd:.3g} USD",
             _seconds(one.wall_s),
-            "–" if one.calls is None else f"{one.calls.value:.3g}",
+            _plain(one.calls, digits=3),
         )
     return table
 
@@ -113,7 +113,20 @@ def _percent(found: Estimate | None) -> str:
 
 
 def _seconds(found: Estimate | None) -> str:
-    return "–" if found is None else f"{found.value:.1f} s"
+    if found is None:
+        return "–"
+    if found.low is None or found.high is None:
+        return f"{found.value:.1f} s"
+    return f"{found.value:.1f} s ({found.low:.1f} to {found.high:.1f})"
+
+
+def _plain(found: Estimate | None, *, digits: int) -> str:
+    if found is None:
+        return "–"
+    text = f"{found.value:.{digits}g}"
+    if found.low is None or found.high is None:
+        return text
+    return f"{text} ({found.low:.{digits}g} to {found.high:.{digits}g})"
 
 
 def _points(found: Estimate) -> str:

@@ -102,7 +102,10 @@ class ChatView:
         if reply is None:
             return
         if event.seconds >= _WORTH_SAYING_S or reply.failed:
-            mark, style = ("✗", "not_met") if reply.failed else ("·", "quiet")
+            # A look-up that knows nothing is told quietly, and is no fault.
+            tones = {getattr(one, "tone", "") for one in reply.pieces}
+            failed = reply.failed and tones != {"quiet"}
+            mark, style = ("✗", "not_met") if failed else ("·", "quiet")
             words = f"{event.name} {arguments_text(event.arguments)}".strip()
             line = Text.assemble(
                 (f" {mark} ", style), (words, "quiet"), (f"  {event.seconds:.1f} s", "quiet")
@@ -229,6 +232,8 @@ def end_line(result: TurnResult) -> str:
         parts.append(f"{result.error} {result.hint}".strip())
     if result.unbacked:
         parts.append("Numbers without a record were left out.")
+    if result.sources:
+        parts.append(f"Numbers without a record stand in your files: {', '.join(result.sources)}.")
     if result.usage.calls:
         parts.append(f"({result.usage.in_words})")
     return " ".join(parts)
@@ -253,6 +258,7 @@ def turn_json(said: str, result: TurnResult) -> dict[str, Any]:
         "records": result.records,
         "runs": [str(run) for run in result.runs],
         "without_record": result.unbacked,
+        "from_files": result.sources,
         "usage": result.usage.model_dump(mode="json"),
         "seconds": round(result.seconds, 3),
     }  # fmt: skip

@@ -322,19 +322,19 @@ class _Talk:
 
         desk = self._thread().desk
         run = started_run(desk, name)
-        if run is None or not desk.runs.process(run).alive:
+        if run is None or not run.alive:
             return
         with contextlib.suppress(KeyboardInterrupt), LiveProgress(self._console) as progress:
-            for event in desk.runs.process(run).events():
+            for event in run.events():
                 progress(event)
 
     def _leave(self, thread: str) -> None:
         from rich.text import Text
 
-        from matsmith.agents.conversation.background_runs import RunState
+        from matsmith.agents.conversation.run_news import RunState
 
         desk = self._thread().desk
-        at_work = [run.name for run in desk.runs.all() if desk.runs.news(run).state is RunState.RUNNING]
+        at_work = [run.name for run in desk.runs.all() if run.news().state is RunState.RUNNING]
         runs = f" {', '.join(at_work)} goes on." if at_work else ""
         again = "matsmith chat" if thread == "main" else f"matsmith chat --thread {thread!r}"
         self._console.print(Text(f" The thread is kept: {again}.{runs}", style="quiet"))

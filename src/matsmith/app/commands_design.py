@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from matsmith.app.durations import parse_duration
 from matsmith.app.following import follow, kept_clean, make_progress
 from matsmith.app.guard import FAILURE, guarded
+from matsmith.app.plan_asked import approved, asker, checked_plan, show_plan
 from matsmith.app.spec_file import read_spec as read_spec
 from matsmith.core.errors import ImpossibleObjective, UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from matsmith.agents.planner import PlanCheck
     from matsmith.core.settings import Settings
-    from matsmith.core.spec import DesignSpec
 
 
 class ReasonerName(StrEnum):
@@ -73,6 +68,9 @@ MaxCost = Annotated[
 ReuseAnswers = Annotated[
     bool, typer.Option("--reuse-answers", help="answer a repeated request to a model from the cache")
 ]
+LeaveOut = Annotated[
+    bool, typer.Option("--leave-out", help="go on without requirements that were not understood")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable: one event a line on standard output")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="show every candidate that is judged")]
 
@@ -103,6 +101,7 @@ def design(
     edit_file: EditFile = None,
     max_cost: MaxCost = None,
     reuse_answers: ReuseAnswers = False,
+    leave_out: LeaveOut = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
@@ -114,6 +113,9 @@ def design(
       matsmith plan "a cubic nitride above 300 GPa" --json > plan.json   (edit plan.json)
       matsmith design --spec plan.json --yes
       matsmith design "a stable ternary nitride" --approve plan,round
+
+    Words in the place of a requirement that are not understood are asked about once; where nobody can
+    be asked nothing starts (exit status 2), unless --leave-out says to go on without them.
 
     With --approve the run stops at the points you name: see, edit, approve or refuse there, in the
     terminal or later by `matsmith resume RUN --approve`, `--refuse` or `--spec FILE`.
@@ -127,31 +129,31 @@ def design(
     from matsmith.core.settings import load_settings
 
     points: frozenset[Point] = frozenset() if approve is None else points_of(approve)
-    settings = load_settings()
-    if reuse_answers:
-        settings = settings.model_copy(update={"reuse_answers": True})
+    settings = _reusing(load_settings(), reuse_answers)
     console = make_console(stderr=as_json)
     asking = is_interactive(console) and not yes
-    check = _checked(
+    check = checked_plan(
         objective,
         spec,
         settings=settings,
         budget=budget,
         candidates=candidates,
-        reasoner=reasoner,
+        reasoner=None if reasoner is None else reasoner.value,
         new_only=new_only or None,
         accept_known=accept_known or None,
         max_cost=max_cost,
-        ask=_asker(console) if asking else None,
+        ask=asker(console) if asking else None,
     )
     if not check.runnable:
-        _show_plan(check, console)
+        show_plan(check, console)
         raise ImpossibleObjective(
             check.refusal or "The objective is impossible.",
             hint="Nothing was spent. Change the objective, or say 'preferably' where a wish may stay open.",
         )
+    if not leave_out and Point.PLAN not in points:
+        check.require_clear()
     # A plan that is to be approved waits at its own point; to ask twice would be once too often.
-    if not yes and Point.PLAN not in points and not _approved(check, console):
+    if not yes and Point.PLAN not in points and not approved(check, console):
         return FAILURE
     from matsmith.agents.session import design as run_design
 
@@ -199,13 +201,13 @@ def plan(
     from matsmith.core.settings import load_settings
 
     settings = load_settings()
-    check = _checked(
+    check = checked_plan(
         objective,
         spec,
         settings=settings,
         budget=budget,
         candidates=candidates,
-        reasoner=reasoner,
+        reasoner=None if reasoner is None else reasoner.value,
         new_only=new_only or None,
         accept_known=accept_known or None,
         max_cost=max_cost,
@@ -215,7 +217,7 @@ def plan(
 
         write_json(plan_json(check))
     else:
-        _show_plan(check, make_console())
+        show_plan(check, make_console())
     if not check.runnable:
         raise ImpossibleObjective(
             check.refusal or "The objective is impossible.", hint="Change the objective."
@@ -237,6 +239,7 @@ def resume(
         ),
     ] = None,
     edit_file: EditFile = None,
+    reuse_answers: ReuseAnswers = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> int:
@@ -247,6 +250,7 @@ def resume(
       matsmith resume matsmith-runs/my-run
       matsmith resume my-run --approve
       matsmith resume my-run --spec plan-to-edit.yaml
+      matsmith resume my-run --reuse-answers
     """
     from matsmith.agents.approvals import Decision
     from matsmith.agents.runs import find_run
@@ -258,7 +262,7 @@ def resume(
         raise UsageError(
             "A run goes on or is refused, not both.", hint="Give one of --approve, --refuse, --spec."
         )
-    settings = load_settings()
+    settings = _reusing(load_settings(), reuse_answers)
     folder = find_run(run, settings=settings)
     changed = None if spec is None else read_spec(spec)
     decision = Decision.REFUSE if refuse else Decision.APPROVE if approve or spec is not None else None
@@ -278,6 +282,11 @@ def resume(
         )
 
 
+def _reusing(settings: Settings, wanted: bool) -> Settings:
+    """Let requests that were made before be answered from the cache, where the command line asks for it."""
+    return settings.model_copy(update={"reuse_answers": True}) if wanted else settings
+
+
 def _wanted(folder: Path) -> dict[str, Any]:
     """Return the specification of a run; empty when it was cut off before one was written."""
     import json
@@ -289,117 +298,3 @@ def _wanted(folder: Path) -> dict[str, Any]:
         for entry in ledger.entries("plan"):
             body = entry.body
     return json.loads(body).get("spec", {})
-
-
-def _checked(
-    objective: str | None,
-    spec_file: Path | None,
-    *,
-    settings: Settings,
-    budget: str | None,
-    candidates: int | None,
-    reasoner: ReasonerName | None,
-    new_only: bool | None,
-    accept_known: bool | None,
-    max_cost: float | None = None,
-    ask: Callable[[str], str] | None = None,
-) -> PlanCheck:
-    budget_s = None if budget is None else parse_duration(budget)
-    if (objective is None) == (spec_file is None):
-        raise UsageError(
-            "Give an objective in quotes, or a plan with --spec, and not both.",
-            hint='For example: matsmith design "a stable oxide with a bulk modulus above 150 GPa".',
-        )
-    if spec_file is not None:
-        from matsmith.agents.planner import PlanCheck
-
-        spec = _with_options(
-            read_spec(spec_file),
-            budget_s=budget_s,
-            candidates=candidates,
-            new_only=new_only or None,
-            accept_known=accept_known or None,
-            max_cost=max_cost,
-        )
-        return PlanCheck.from_spec(spec, settings=settings)
-    from matsmith.agents.session import plan_objective
-
-    return plan_objective(
-        objective or "",
-        settings=settings,
-        reasoner=None if reasoner is None else reasoner.value,
-        candidates=candidates,
-        budget_s=budget_s,
-        new_only=new_only or None,
-        accept_known=accept_known or None,
-        max_cost_usd=max_cost,
-        ask=ask,
-    )
-
-
-def _asker(console: Console) -> Callable[[str], str]:
-    """Put an open question of the plan to the person, with the reading that was taken as the default."""
-
-    def ask(question: str) -> str:
-        from matsmith.app.spec_file import visible_line
-
-        console.print(f" {visible_line(question)}", style="known", soft_wrap=True)
-        try:
-            reply = console.input(" Enter keeps this reading; or say what you mean: ")
-        except EOFError:
-            return ""
-        return "" if reply.strip().lower() in ("", "y", "yes", "ok", "keep") else reply
-
-    return ask
-
-
-def _with_options(
-    spec: DesignSpec,
-    *,
-    budget_s: float | None,
-    candidates: int | None,
-    new_only: bool | None,
-    accept_known: bool | None,
-    max_cost: float | None,
-) -> DesignSpec:
-    """Let options of the command line stand above what the file says."""
-    copy = spec.model_copy(deep=True)
-    if budget_s is not None:
-        copy.budget.wall_time_s = budget_s
-    if max_cost is not None:
-        copy.budget.model_cost_usd = max_cost
-    if candidates is not None:
-        copy.candidates = candidates
-    if new_only:
-        copy.new_only = True
-    if accept_known:
-        copy.accept_known = True
-    return copy
-
-
-def _show_plan(check: PlanCheck, console: Console) -> None:
-    from matsmith.app.plan_view import plan_view
-
-    console.print(plan_view(check))
-
-
-def _approved(check: PlanCheck, console: Console) -> bool:
-    """Show the plan and ask. Raises `UsageError` where nobody can answer."""
-    from matsmith.agents.report.wording import duration_text
-    from matsmith.app.console import is_interactive
-
-    if not is_interactive(console):
-        raise UsageError(
-            "There is no terminal to ask on before the budget is spent.",
-            hint="Add --yes to start at once, or look first with `matsmith plan`.",
-        )
-    _show_plan(check, console)
-    console.print()
-    try:
-        answer = console.input(f" Start, for at most {duration_text(check.spec.budget.wall_time_s)}? [Y/n] ")
-    except EOFError:
-        answer = "n"
-    if answer.strip().lower() in ("", "y", "yes"):
-        return True
-    console.print(" Nothing was started.")
-    return False

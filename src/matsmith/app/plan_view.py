@@ -21,6 +21,7 @@ def plan_json(check: PlanCheck) -> dict[str, Any]:
         "spec": check.spec.model_dump(mode="json"),
         "understood": [entry.model_dump(mode="json") for entry in plan.understood],
         "not_understood": list(plan.not_understood),
+        "unclear": list(check.unclear),
         "questions": list(plan.questions),
         "reported": [entry.model_dump(mode="json") for entry in plan.reported],
         "unmeasurable": [
@@ -52,6 +53,10 @@ def plan_view(check: PlanCheck) -> RenderableType:
     if plan.not_understood:
         quoted = ", ".join(f"“{word}”" for word in plan.not_understood)
         parts.append(_note("Not understood", f"{quoted} (changed nothing)", style="unknown"))
+    if check.unclear:
+        quoted = ", ".join(f"“{words}”" for words in check.unclear)
+        what = "in the place of a requirement: say it otherwise, or `matsmith design --leave-out` goes on without"
+        parts.append(_note("Not clear", f"{quoted} {what}", style="not_met"))
     for _, reason in sorted(check.unmeasurable.items()):
         parts.append(_note("Cannot be measured", reason, style="not_met"))
     for question in plan.questions:

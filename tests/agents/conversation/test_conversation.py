@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +13,7 @@ from scripted import ScriptedModel
 from matsmith.agents.conversation.chat_tools import Confirmation
 from matsmith.agents.conversation.conversation import Conversation
 from matsmith.agents.conversation.pieces import RecordPiece, TablePiece, TextPiece
+from matsmith.agents.conversation.run_process import StartedRuns
 from matsmith.agents.conversation.thread_store import delete_thread, list_threads, thread_folder
 from matsmith.agents.conversation.tool_loop import Ended, TurnResult
 from matsmith.core.candidate import Candidate
@@ -105,6 +108,31 @@ def test_a_file_is_dropped_in_relaxed_and_questioned(talk: Talk, cif: Path) -> N
     assert "{r:" in density.raw_text
 
 
+def test_a_file_that_is_only_mentioned_again_is_not_shown_again(
+    talk: Talk, cif: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "values.csv"
+    table.write_text("a,b\n1,2\n", encoding="utf-8")
+    chat = talk()
+
+    def shown(said: str) -> list[str]:
+        return [piece.title for piece in chat.say(said).pieces if isinstance(piece, TablePiece)]
+
+    assert shown(f"'{cif}' {table}") == ["my oxide.cif", "values.csv"]
+    assert shown(f"thanks for '{cif}' and {table}") == []
+    assert shown(f"what is in {table}?") == ["values.csv"]
+    assert shown(f"'{cif}'") == ["my oxide.cif"]  # alone, it is asked to be seen
+    cif.write_text(MGO.replace("4.212", "4.3"), encoding="utf-8")
+    assert shown(f"thanks for '{cif}' and {table}") == ["my oxide.cif"]
+
+
+def test_which_of_two_is_denser(talk: Talk) -> None:
+    result = talk().say("Which is denser, MgO or NaCl?")
+    assert result.ended is Ended.ANSWERED, result.error
+    assert re.search(r"MgO \S+ is denser than NaCl \S+: 3\.\d+ .* against 2\.\d+", result.text)
+    assert [call.name for call in result.calls].count("density") == 2
+
+
 def test_every_number_of_an_answer_stands_in_the_threads_ledger(talk: Talk) -> None:
     chat = talk()
     result = chat.say("what is the density of diamond?")
@@ -185,6 +213,15 @@ def test_a_plan_is_made_changed_and_only_started_when_agreed(talk: Talk, home: S
     assert [wish.tool for wish in asked] == ["start_design"]
     assert "20 min" in asked[0].sentence
     assert not home.runs_dir.exists()
+
+
+def test_an_objective_may_name_its_time(talk: Talk) -> None:
+    chat = talk()
+    result = chat.say("a stable oxide with a bulk modulus above 150 GPa, two candidates, budget 4 minutes")
+    assert chat.desk.spec is not None
+    assert chat.desk.spec.budget.wall_time_s == 240
+    assert chat.desk.spec.candidates == 2
+    assert "Not understood" not in texts(result)
 
 
 def test_an_impossible_plan_cannot_be_started(talk: Talk) -> None:
@@ -346,6 +383,26 @@ def test_a_wrong_change_changes_nothing(talk: Talk) -> None:
     assert chat.desk.spec == before
 
 
+def test_a_model_may_repeat_what_stands_in_a_persons_files(talk: Talk, cif: Path, tmp_path: Path) -> None:
+    table = tmp_path / "moduli.csv"
+    table.write_text("formula,K (GPa),n\nMgO,162.34,31\nTiN,277.1,7\n", encoding="utf-8")
+    true = (
+        "The cell is cubic, 4.212 Å on an edge, of 74.7 Å³ and 2 atoms; the table has 162.3 GPa for n of 31."
+    )
+    false = "The cell has 4.3 Å, or 162.34 eV, or 31 GPa, or 163.0 GPa."
+    chat = talk(model=ScriptedModel(true, false, last="I cannot say."))
+    result = chat.say("what is in these?", files=[cif, table])
+    assert (result.text, result.unbacked) == (true, [])
+    assert result.sources == ["my oxide.cif", "moduli.csv"]
+    result = chat.say("and else?")
+    assert result.text == "I cannot say."
+    chat.close()
+    again = talk(model=ScriptedModel(true))  # whoever opens the thread later knows its files still
+    assert again.say("once more").unbacked == []
+    wrong = talk(name="other", model=ScriptedModel(true, true, last=true))
+    assert {"4.212", "162.3", "31"} <= set(wrong.say("what is in these?").unbacked)
+
+
 def test_a_long_thread_is_shown_in_short(talk: Talk) -> None:
     model = ScriptedModel(last="word " * 1800)
     chat = talk(model=model)
@@ -378,6 +435,27 @@ def test_runs_and_candidates_are_explained_from_their_records(
     taken = chat.say("space group of candidate 1")
     assert taken.ended is Ended.ANSWERED, taken.error
     assert chat.say("explain candidate 77").ended is Ended.FAILED
+
+
+def test_a_run_at_work_is_not_called_broken_off(
+    talk: Talk, home: Settings, made_candidate: Callable[..., Candidate], tmp_path: Path
+) -> None:
+    from explained import write_run
+
+    write_run(home.runs_dir / "made-run", made_candidate)
+    program = tmp_path / "program.py"
+    program.write_text("import time\ntime.sleep(60)\n", encoding="utf-8")
+    chat = talk()
+    chat.desk.runs = StartedRuns(
+        ledger=chat.desk.ledger, settings=home, command=[sys.executable, str(program)]
+    )
+    chat.desk.runs.resume(home.runs_dir / "made-run")
+    told = chat.say("what did you find so far?")
+    assert "is starting" in texts(told)
+    assert "MgO" in str([piece.rows for piece in told.pieces if isinstance(piece, TablePiece)])
+    stopped = chat.say("stop the run")
+    assert "was stopped" in texts(stopped)
+    assert chat.news() == []  # it was told, and is told once
 
 
 def test_a_models_words_on_a_run_rest_on_the_runs_records(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from matsmith.agents.conversation.background_runs import BackgroundRuns, RunState
-from matsmith.agents.conversation.run_process import attach, go_on, start
+from matsmith.agents.conversation.run_news import RunNews, RunState
+from matsmith.agents.conversation.run_process import StartedRuns, attach, go_on, start
 from matsmith.core.errors import UsageError
 from matsmith.core.ledger import Ledger
 from matsmith.core.run import EventKind
@@ -119,23 +119,50 @@ def test_a_process_of_the_same_number_is_not_taken_for_the_run(house: Settings, 
 )  # fmt: skip
 def test_how_a_run_stands(body: str, state: RunState, words: str, house: Settings, tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        runs = BackgroundRuns(ledger=ledger, settings=house, command=program(tmp_path, body))
+        runs = StartedRuns(ledger=ledger, settings=house, command=program(tmp_path, body))
         run = runs.start(SPEC, reasoner="rules")
         until = time.monotonic() + 20
-        while time.monotonic() < until and (words not in runs.news(run).in_words()):
+        while time.monotonic() < until and (words not in run.news().in_words()):
             time.sleep(0.05)
-        news = runs.news(run)
+        news = run.news()
         assert (news.state, words in news.in_words()) == (state, True)
         assert runs.find(run.name[:12]) == run
         # Another conversation finds the same by the ledger alone.
-        later = BackgroundRuns(ledger=ledger, settings=house)
-        assert later.news(later.all()[0]).state is state
-        runs.stop(run)
+        later = StartedRuns(ledger=ledger, settings=house)
+        assert later.all()[0].news().state is state
+        assert later.all()[0].objective == SPEC.objective
+        run.stop()
+
+
+def test_one_that_was_stopped_before_it_began_has_not_failed(house: Settings, tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        runs = StartedRuns(ledger=ledger, settings=house, command=program(tmp_path, "time.sleep(60)"))
+        run = runs.start(SPEC, reasoner="rules")
+        run.stop()
+        assert run.news().state is RunState.STOPPED
+        assert "before it had begun" in run.news().in_words()
+        assert StartedRuns(ledger=ledger, settings=house).all()[0].news().state is RunState.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("judged", "met", "words"),
+    [
+        (0, 0, "none judged yet"),
+        (1, 1, "1 candidate judged, 1 of them meets every target"),
+        (3, 2, "3 candidates judged, 2 of them meet every target"),
+        (3, 0, "3 candidates judged, none of them meets every target"),
+    ],
+)
+def test_news_are_sentences(judged: int, met: int, words: str) -> None:
+    news = RunNews(name="a", round=1, stage="relax", done=2, total=9, judged=judged, met=met)
+    assert words in news.in_words()
+    assert "relax 2 of 9" in news.in_words()
+    assert "generate;" in RunNews(name="a", round=1, stage="generate").in_words()
 
 
 def test_a_resumed_run_begins_its_news_anew(house: Settings, tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        runs = BackgroundRuns(
+        runs = StartedRuns(
             ledger=ledger,
             settings=house,
             command=program(
@@ -144,12 +171,12 @@ def test_a_resumed_run_begins_its_news_anew(house: Settings, tmp_path: Path) -> 
             ),
         )
         run = runs.start(SPEC, reasoner="rules")
-        runs.process(run).wait(timeout_s=20)
-        assert runs.news(run).state is RunState.WAITING
-        again = runs.resume(Path(run.folder), objective="", decision="approve")
-        runs.process(again).wait(timeout_s=20)
-        assert runs.news(again).state is RunState.FINISHED
-        assert "--approve" in runs.news(again).sentence
+        run.wait(timeout_s=20)
+        assert run.news().state is RunState.WAITING
+        again = runs.resume(run.folder, decision="approve")
+        again.wait(timeout_s=20)
+        assert again.news().state is RunState.FINISHED
+        assert "--approve" in again.news().sentence
 
 
 def test_a_folder_with_a_run_is_not_written_over(house: Settings, tmp_path: Path) -> None:

@@ -16,8 +16,12 @@ from matsmith.agents.decisions import (
     Plan,
     SimulationPlan,
 )
-from matsmith.agents.reasoners.checks import FIELDS_SET_BY_CODE
-from matsmith.agents.reasoners.schema import maps_from_pairs, plain_schema, strict_schema
+from matsmith.agents.reasoners.schema import (
+    FIELDS_SET_BY_CODE,
+    maps_from_pairs,
+    plain_schema,
+    strict_schema,
+)
 
 ANSWERS: list[type[Answer]] = [Plan, LiteratureQueries, GenerationPlan, SimulationPlan, Critique]
 ALLOWED = {

@@ -34,6 +34,7 @@ def attempt_design(task: Task, *, reasoner: str, folder: Path, settings: Setting
         check = PlanCheck.of(
             make_plan(task.prompt, reasoner=planner, second_look=settings.second_look), settings=settings
         )
+        check.require_clear()
         questions = list(check.plan.questions)
         found = design(
             _limited(

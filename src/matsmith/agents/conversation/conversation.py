@@ -17,14 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from matsmith.agents.conversation.background_runs import RunNews, RunState
 from matsmith.agents.conversation.chat_tools import ChatTool, Confirm, ToolReply
 from matsmith.agents.conversation.desk import Desk
+from matsmith.agents.conversation.file_numbers import learn_files
 from matsmith.agents.conversation.files import attach, table_tool
 from matsmith.agents.conversation.literature_tools import literature_tool
 from matsmith.agents.conversation.model_view import CHARACTERS, kept_messages, messages_for
 from matsmith.agents.conversation.record_tools import record_tools
 from matsmith.agents.conversation.rules_turn import rules_turn
+from matsmith.agents.conversation.run_news import RunNews, RunState
 from matsmith.agents.conversation.run_tools import run_tools
 from matsmith.agents.conversation.structure_tools import structure_tools
 from matsmith.agents.conversation.thread_store import TURNS, Turn, TurnStore
@@ -115,9 +116,7 @@ class Conversation:
         except BaseException:
             self._open.close()
             raise
-        self._told: set[str] = {
-            run.name for run in self.desk.runs.all() if self._settled(self.desk.runs.news(run))
-        }
+        self._told: set[str] = {run.name for run in self.desk.runs.all() if self._settled(run.news())}
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +169,11 @@ class Conversation:
         if taken.pieces and result is not taken:
             result.pieces = [*taken.pieces, *result.pieces]
         result.seconds = time.monotonic() - started
+        # What the turn has said of a run that has ended is no news after it.
+        spoken = {path.name for path in result.runs}
+        self._told |= {
+            run.name for run in self.desk.runs.all() if run.name in spoken and self._settled(run.news())
+        }
         said = text.strip() or " ".join(path.name for path in files) or taken.text
         own = self.model is not None and not _is_command(text) and bool(text.strip())
         self._store.append(
@@ -184,7 +188,7 @@ class Conversation:
         """Runs of this thread that have ended or begun to wait since this was asked last."""
         found: list[RunNews] = []
         for run in self.desk.runs.all():
-            news = self.desk.runs.news(run)
+            news = run.news()
             if not self._settled(news):
                 self._told.discard(run.name)
             elif run.name not in self._told:
@@ -214,6 +218,7 @@ class Conversation:
     def _ask_model(
         self, model: ChatModel, text: str, *, on_event: OnEvent | None, characters: int
     ) -> TurnResult:
+        learn_files(self.desk)
         messages = messages_for(
             text, turns=self._store.turns(pieces=False), desk=self.desk, characters=characters
         )
@@ -246,16 +251,16 @@ class Conversation:
                     kind="call", name="reading", arguments={"files": ", ".join(path.name for path in paths)}
                 )
             )
-        done = attach(paths, desk=self.desk)
+        plain = text.strip()
+        alone = set(plain.replace(",", " ").split()) <= {word for path in paths for word in path.name.split()}
+        done = attach(paths, desk=self.desk, quiet=not alone)
         result.pieces = done.pieces
         result.text = result.raw_text = ", ".join(done.labels)
         if not done.labels:
             result.ended, result.error = Ended.FAILED, " ".join(done.problems)
         if on_event is not None:
             on_event(TurnEvent(kind="reply", name="reading", reply=ToolReply(data={}, pieces=done.pieces)))
-        plain = text.strip()
-        alone = bool(done.labels) and plain in (" ".join(done.labels), ", ".join(done.labels))
-        return ("" if alone else text), result
+        return ("" if alone and done.labels else text), result
 
     @staticmethod
     def _settled(news: RunNews) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from matsmith.agents.conversation.background_runs import BackgroundRuns
 from matsmith.agents.conversation.numbers import KnownNumbers
+from matsmith.agents.conversation.run_process import StartedRuns
 from matsmith.agents.conversation.structures import Shelf
 from matsmith.agents.planner import PlanCheck
 from matsmith.agents.reasoners.interface import Reasoner
@@ -42,7 +42,7 @@ class Desk:
     ledger: Ledger = field(init=False)
     shelf: Shelf = field(init=False)
     known: KnownNumbers = field(init=False)
-    runs: BackgroundRuns = field(init=False)
+    runs: StartedRuns = field(init=False)
     _runner: ToolRunner | None = None
     _own_executor: Executor | None = None
 
@@ -50,7 +50,7 @@ class Desk:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(self.folder / LEDGER)
         self.shelf = Shelf(self.ledger)
-        self.runs = BackgroundRuns(ledger=self.ledger, settings=self.settings)
+        self.runs = StartedRuns(ledger=self.ledger, settings=self.settings)
         self.known = KnownNumbers(find=self._find)
         for entry in self.ledger.entries("record"):
             self.known.add_record(Record.model_validate_json(entry.body))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import filecmp
 import json
 import shutil
 from collections.abc import Sequence
@@ -34,22 +35,28 @@ class Attached:
     problems: list[str] = field(default_factory=list[str])
 
 
-def attach(paths: Sequence[Path], *, desk: Desk) -> Attached:
-    """Take files or folders in; each that cannot be read is named with its reason, and the rest goes on."""
+def attach(paths: Sequence[Path], *, desk: Desk, quiet: bool = False) -> Attached:
+    """Take files or folders in; each that cannot be read is named with its reason, and the rest goes on.
+
+    `quiet` shows those alone that are new or have changed: they are only mentioned.
+    """
     done = Attached()
+    there = {one.label: one.id for one in desk.shelf.all()} if quiet else {}
     papers: list[Path] = []
     for path in _files(paths, done):
         try:
             if is_structure_file(path):
                 shelved = desk.shelf.put_file(path)
                 note(path.name, kind="structure", path=path, desk=desk)
-                done.pieces.append(
-                    structure_table(desk.shelf.crystal(shelved), title=path.name, source=f"file {path}")
-                )
+                if there.get(path.name) != shelved.id:
+                    crystal = desk.shelf.crystal(shelved)
+                    done.pieces.append(structure_table(crystal, title=path.name, source=f"file {path}"))
             elif path.suffix.lower() in _TABLES:
+                known = quiet and _is_copied(path, desk=desk)
                 copy = _copied(path, desk=desk)
                 note(path.name, kind="table", path=copy, desk=desk)
-                done.pieces.append(table_piece(copy, title=path.name))
+                if not known:
+                    done.pieces.append(table_piece(copy, title=path.name))
             elif _is_paper(path):
                 papers.append(path)
                 continue
@@ -200,6 +207,12 @@ def _copied(path: Path, *, desk: Desk) -> Path:
     folder = desk.folder / "files"
     folder.mkdir(exist_ok=True)
     return Path(shutil.copy(path, folder / path.name))
+
+
+def _is_copied(path: Path, *, desk: Desk) -> bool:
+    """Whether the thread holds this very table already."""
+    copy = desk.folder / "files" / path.name
+    return copy.is_file() and filecmp.cmp(path, copy, shallow=False)
 
 
 def _is_paper(path: Path) -> bool:

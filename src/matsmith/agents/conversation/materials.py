@@ -11,10 +11,13 @@ from matsmith.agents.objective.element_words import ANION_CLASSES, ELEMENT_NAMES
 from matsmith.core.elements import is_element, parse_formula
 from matsmith.core.errors import SpecError
 
-_FORMULA = re.compile(r"(?<![\w./\\-])(?:[A-Z][a-z]?\d*(?:\.\d+)?|\((?:[A-Z][a-z]?\d*)+\)\d*)+(?![\w./\\])")
+_FORMULA = re.compile(
+    r"(?<![\w./\\-])(?:[A-Z][a-z]?\d*(?:\.\d+)?|\((?:[A-Z][a-z]?\d*)+\)\d*)+(?![\w/\\]|\.\w)"
+)
 _CANDIDATE = re.compile(r"\bcandidates?\s+(?:no\.?\s*|number\s+|#)?([0-9a-f]{4,16}|\d{1,4})\b", re.IGNORECASE)
 _FILE = re.compile(
-    r"(?<!\w)[\w./\\~+-]+\.(?:cif|vasp|poscar|contcar|csv|tsv|pdf|html?|md|txt|xml|bib|xyz)\b", re.IGNORECASE
+    r"(?<!\w)[\w./\\~+-]+\.(?:cif|vasp|poscar|contcar|csv|tsv|xye?|dat|pdf|html?|md|txt|xml|bib|xyz)\b",
+    re.IGNORECASE,
 )
 _POSCAR = re.compile(r"(?<![\w])[\w./~-]*(?:POSCAR|CONTCAR)[\w.-]*")
 _PRONOUN = re.compile(r"\b(?:it|its|this|that|the same|the structure|the crystal)\b", re.IGNORECASE)
@@ -48,7 +51,8 @@ _WORDS = frozenset(
     ]
 )
 _BEFORE_ELEMENT = re.compile(
-    r"(?:\bof|\bfor|\bis|\band|\bin|relax|pure|,|elemental|metallic)\s+$", re.IGNORECASE
+    r"(?:\bof|\bfor|\bis|\band|\bor|\bthan|\bvs\.?|\bversus|\bin|relax|pure|,|elemental|metallic)\s+$",
+    re.IGNORECASE,
 )
 
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from matsmith.agents.conversation.background_runs import RunState
 from matsmith.agents.conversation.desk import Desk
 from matsmith.agents.conversation.files import attached
+from matsmith.agents.conversation.run_news import RunState
 from matsmith.agents.conversation.thread_store import Turn
 from matsmith.prompts.loader import clean, load_prompt
 
@@ -56,7 +56,7 @@ def state_text(desk: Desk, *, folded: Sequence[Turn] = ()) -> str:
     spec = desk.spec
     if spec is not None:
         state["next_design_run"] = spec.model_dump(mode="json", exclude_defaults=True)
-    runs = [desk.runs.news(run) for run in desk.runs.all()[-4:]]
+    runs = [run.news() for run in desk.runs.all()[-4:]]
     if runs:
         state["design_runs"] = [
             {

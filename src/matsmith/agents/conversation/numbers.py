@@ -7,12 +7,18 @@ unit to the digits that are written, or when the person or a quoted source wrote
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, cast
 
-from matsmith.agents.report.wording import unit_text, value_text
-from matsmith.core.properties import PROPERTIES
+from matsmith.agents.conversation.crystal_numbers import numbers_of
+from matsmith.agents.conversation.number_units import (
+    half_of_last_digit,
+    number_of,
+    numbers_in,
+    unit_after,
+    unit_letters,
+)
+from matsmith.agents.report.wording import value_text
 from matsmith.core.quantity import Quantity
 from matsmith.core.record import Record
 from matsmith.core.references import bare_numbers, references
@@ -21,9 +27,6 @@ GAP = "[no record]"
 NO_SUCH = "[no such number]"
 _MASK = "\ufffc"
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?")
-_AFTER = re.compile(
-    r"\s?(?:(?:±|\+/-|\+-)\s?\d+(?:[.,]\d+)?\s?)?(?:\()?([A-Za-zÅµμ°%][\w/³²·°Åµμ*^().]*|%|°\S*)?"
-)
 _MARKS = re.compile(r"\[\d{1,3}(?:\s*,\s*\d{1,3})*\]")
 _OPENING = re.compile(r"\{\s*r\s*:")
 _NUMBER_WORDS = (
@@ -37,37 +40,19 @@ _TRIGGER = re.compile(
 _SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|\n")
 _LONGEST_HELD = 600
 _MOST_FACTS = 400
-_SAME_UNIT = str.maketrans(
-    {"Å": "angstrom", "³": "3", "²": "2", "·": "*", "µ": "u", "μ": "u", "°": "deg", "^": "", "(": "", ")": ""}
-)
-_FACT_UNITS = {
-    "_angstrom3_per_atom": "angstrom3/atom", "_mev_per_atom": "mev/atom",
-    "_ev_per_atom": "ev/atom", "_ev_per_angstrom": "ev/angstrom", "_mev": "mev", "_ev": "ev", "_gpa": "gpa",
-    "_angstrom3": "angstrom3", "_angstrom": "angstrom", "_seconds": "s", "_s": "s", "_k": "k", "_degrees": "deg", "_percent": "%",
-}  # fmt: skip
-_MORE_UNITS = {
-    "gpa", "mpa", "kpa", "pa", "kbar", "mbar", "bar", "ev", "mev", "ev/atom", "mev/atom", "ev/angstrom", "k", "kelvin", "degc", "degrees", "deg",
-    "%", "percent", "angstrom", "angstroms", "nm", "pm", "g/cm3", "kg/m3", "angstrom3", "angstrom3/atom", "w/m*k", "j/m2", "v", "volt",
-    "volts", "s/cm", "s", "min", "h", "seconds", "minutes", "hours", "usd/kg", "j/mol", "kj/mol", "thz", "cm-1",
-}  # fmt: skip
-_LONG_UNITS = {
-    "kelvin": "k",
-    "percent": "%",
-    "angstroms": "angstrom",
-    "volts": "v",
-    "volt": "v",
-    "seconds": "s",
-    "degrees": "deg",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A number that may be written: its value, its unit as letters, and the record it stands in ("" when a person or a source wrote it)."""
+    """A number that may be written: its value, its unit as letters, and the record it stands in ("" when a person or a source wrote it).
+
+    `source` is the person's file that it was read from, "" for any other.
+    """
 
     value: float
     unit: str
-    record: str
+    record: str = ""
+    source: str = ""
 
 
 def nothing_found(prefix: str) -> Record | None:
@@ -84,6 +69,17 @@ class KnownNumbers:
     _known: list[Known] = field(default_factory=list[Known])
     _records: dict[str, Record] = field(default_factory=dict[str, Record])
     _marks: set[str] = field(default_factory=set[str])
+    _sources: set[str] = field(default_factory=set[str])
+
+    def is_new_source(self, key: str) -> bool:
+        """Whether a file has not been read for its numbers before; it counts as read from now on."""
+        new = key not in self._sources
+        self._sources.add(key)
+        return new
+
+    def add_values(self, values: Iterable[tuple[float, str]], *, source: str) -> None:
+        """Take in numbers with their units as letters that stand in a file of the person."""
+        self._known += [Known(value=value, unit=unit, source=source) for value, unit in values]
 
     def add_record(self, record: Record) -> None:
         """Take in what a record holds; a failed one holds no number."""
@@ -91,30 +87,28 @@ class KnownNumbers:
             return
         self._records[record.id] = record
         for quantity in record.quantities.values():
-            unit = _unit(quantity.unit)
+            unit = unit_letters(quantity.unit)
             self._known += [
                 Known(value=quantity.value, unit=unit, record=record.id),
                 Known(value=quantity.sigma, unit=unit, record=record.id),
             ]
         if record.outcome.failure is None:
-            facts = list(_numbers_in(record.outcome.facts))[:_MOST_FACTS]
+            facts = list(numbers_in(record.outcome.facts))[:_MOST_FACTS]
             self._known += [Known(value=value, unit=unit, record=record.id) for value, unit in facts]
             if record.outcome.crystal is not None:
-                atoms, volume = len(record.outcome.crystal.species), record.outcome.crystal.volume_angstrom3
-                self._known += [
-                    Known(value=float(atoms), unit="", record=record.id),
-                    Known(value=volume, unit="angstrom3", record=record.id),
-                ]
+                cell = numbers_of(record.outcome.crystal)
+                self._known += [Known(value=value, unit=unit, record=record.id) for value, unit in cell]
 
-    def add_text(self, text: str) -> None:
-        """Take in the numbers that a person or a quoted source wrote. A text that is the mark of a source, `[1]`, is a name and no number."""
+    def add_text(self, text: str, *, source: str = "") -> None:
+        """Take in the numbers that a person, a quoted source or a file of the person's wrote. A text that is the mark of a source, `[1]`, is a name and no number."""
         if _MARKS.fullmatch(text):
             self._marks.update(re.findall(r"\d+", text))
             return
         for match in _NUMBER.finditer(text):
-            value = _value(match[0])
+            value = number_of(match[0])
             if value is not None:
-                self._known.append(Known(value=value, unit=_unit_after(text, match.end()), record=""))
+                unit = unit_after(text, match.end())
+                self._known.append(Known(value=value, unit=unit, source=source))
 
     def quantity(self, prefix: str, name: str) -> tuple[Record, Quantity] | None:
         """The quantity that a reference names, with its record; None when no single record answers."""
@@ -129,10 +123,10 @@ class KnownNumbers:
 
     def match(self, written: str, *, unit: str, negative: bool = False) -> Known | None:
         """The number that was written, if it is known; those with a record first."""
-        value = _value(written)
+        value = number_of(written)
         if value is None:
             return None
-        tolerance = _half_of_last_digit(written, value)
+        tolerance = half_of_last_digit(written, value)
         sought = [-value, value] if negative else [value]
         found = [
             known
@@ -144,11 +138,15 @@ class KnownNumbers:
 
 @dataclass
 class Checked:
-    """Text that may be shown. `unbacked` lists the numbers and references that were left out, as they were written."""
+    """Text that may be shown.
+
+    `unbacked` lists the numbers and references that were left out, as they were written; `sources` the person's files that others came from.
+    """
 
     text: str = ""
     unbacked: list[str] = field(default_factory=list[str])
     records: list[str] = field(default_factory=list[str])
+    sources: list[str] = field(default_factory=list[str])
 
 
 class NumberFilter:
@@ -246,12 +244,14 @@ def check_segment(segment: str, *, known: KnownNumbers, before: str, into: Check
 def _backed(text: str, start: int, end: int, *, known: KnownNumbers, into: Checked) -> str:
     written = text[start:end]
     negative = start > 0 and text[start - 1] in "-−"
-    found = known.match(written, unit=_unit_after(text, end), negative=negative)
+    found = known.match(written, unit=unit_after(text, end), negative=negative)
     if found is None:
         into.unbacked.append(written)
         return GAP
     if found.record and found.record not in into.records:
         into.records.append(found.record)
+    if found.source and found.source not in into.sources:
+        into.sources.append(found.source)
     return written
 
 
@@ -272,60 +272,3 @@ def _filled(text: str, *, known: KnownNumbers, into: Checked) -> str:
 def _is_bare(text: str, start: int, end: int) -> bool:
     """Whether the number at this place is bare: without it, fewer are."""
     return len(bare_numbers(text[:start] + _MASK + text[end:])) < len(bare_numbers(text))
-
-
-def _value(written: str) -> float | None:
-    plain = (
-        written.replace(",", ".")
-        if written.count(",") == 1 and not re.search(r",\d{3}$", written)
-        else written
-    )
-    try:
-        value = float(plain.replace(",", ""))
-    except ValueError:
-        return None
-    return value if abs(value) < 1e300 else None
-
-
-def _half_of_last_digit(written: str, value: float) -> float:
-    if "e" in written.lower():
-        return abs(value) * 5e-3
-    decimals = re.search(r"[.,](\d+)$", written)
-    digits = len(decimals[1]) if decimals and not (decimals[0][0] == "," and len(decimals[1]) == 3) else 0
-    return 0.5 * 10.0**-digits * (1 + 1e-6) if digits or abs(value) >= 10 else 1e-9
-
-
-def _unit_after(text: str, end: int) -> str:
-    """The unit behind a number, as letters; "" when the word behind it is none."""
-    match = _AFTER.match(text, end)
-    word = (match[1] or "") if match else ""
-    unit = _unit(word.rstrip(".,;:"))
-    return unit if unit in _units() else ""
-
-
-def _unit(unit: str) -> str:
-    plain = unit_text(unit).translate(_SAME_UNIT).lower().replace("**", "").replace("angstrom^", "angstrom")
-    return _LONG_UNITS.get(plain, plain)
-
-
-def _units() -> set[str]:
-    if not _REGISTERED:
-        _REGISTERED.update(_MORE_UNITS, {_unit(entry.unit) for entry in PROPERTIES.values() if entry.unit})
-    return _REGISTERED
-
-
-_REGISTERED: set[str] = set()
-
-
-def _numbers_in(value: Any, *, unit: str = "") -> Iterable[tuple[float, str]]:
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int | float):
-        yield float(value), unit
-    elif isinstance(value, dict):
-        for name, inner in cast("dict[str, Any]", value).items():
-            ending = next((end for end in _FACT_UNITS if name.endswith(end)), "")
-            yield from _numbers_in(inner, unit=_FACT_UNITS.get(ending, unit))
-    elif isinstance(value, list | tuple):
-        for inner in cast("Sequence[Any]", value):
-            yield from _numbers_in(inner, unit=unit)

@@ -213,6 +213,8 @@ def _schema(tool: Tool) -> ToolSchema:
     properties = cast("dict[str, dict[str, Any]]", raw.get("properties", {}))
     references = tool.args.reference_fields()
     files = file_fields(tool)
+    for name in [one for one, entry in properties.items() if _is_filled_in(entry)]:
+        del properties[name]
     for name, entry in properties.items():
         if name in files:
             entry["description"] = "the label of a file that the person gave"
@@ -225,6 +227,11 @@ def _schema(tool: Tool) -> ToolSchema:
     return ToolSchema(
         name=tool.name, description=f"{text} About {tool.cost_s:g} s a call.", parameters=parameters
     )
+
+
+def _is_filled_in(entry: Mapping[str, Any]) -> bool:
+    """Whether a tool makes this argument itself."""
+    return str(entry.get("description", "")).startswith("filled in")
 
 
 def _cleaned(schema: object) -> object:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from matsmith.agents.conversation import run_tools, spec_tools
-from matsmith.agents.conversation.calculations import Calculation, calculate
-from matsmith.agents.conversation.chat_tools import Confirm, Confirmation, ToolReply
+from matsmith.agents.conversation.calculations import calculate
+from matsmith.agents.conversation.chat_tools import Confirm, ToolReply
 from matsmith.agents.conversation.commands import COMMANDS
 from matsmith.agents.conversation.desk import Desk
 from matsmith.agents.conversation.files import attach, attached, read_table, table_piece
 from matsmith.agents.conversation.intents import Intent, Kind, Situation
+from matsmith.agents.conversation.listings import files_table, records_table, tools_table
 from matsmith.agents.conversation.literature_tools import ask, literature_reply
-from matsmith.agents.conversation.pieces import Piece, RecordPiece, TablePiece, says
+from matsmith.agents.conversation.naming import structure_named
+from matsmith.agents.conversation.pieces import RecordPiece, TablePiece, says
 from matsmith.agents.conversation.record_tools import run_batch
 from matsmith.agents.conversation.router import route
+from matsmith.agents.conversation.rules_work import RulesWork
 from matsmith.agents.conversation.spec_changes import changed_by_words
 from matsmith.agents.conversation.structures import structure_table
-from matsmith.agents.conversation.tool_loop import CallResult, Ended, OnEvent, TurnEvent, TurnResult
+from matsmith.agents.conversation.turn import Ended, OnEvent, TurnResult
 from matsmith.agents.runs import list_runs
 from matsmith.core.errors import BudgetExceeded, ImpossibleObjective, MatsmithError, ToolError, UsageError
-from matsmith.core.properties import PROPERTIES
-from matsmith.core.record import Record
 from matsmith.tools.registry import get_tool, tool_names
 
 EXAMPLES = (
@@ -71,13 +71,7 @@ def rules_turn(text: str, *, desk: Desk, confirm: Confirm | None, on_event: OnEv
     return turn.result
 
 
-class _RulesTurn:
-    def __init__(self, desk: Desk, *, confirm: Confirm | None, on_event: OnEvent | None) -> None:
-        self.desk = desk
-        self.confirm = confirm
-        self.on_event = on_event
-        self.result = TurnResult()
-
+class _RulesTurn(RulesWork):
     def do(self, intent: Intent) -> None:
         """Do one thing."""
         doing = _DOING.get(intent.kind)
@@ -86,80 +80,13 @@ class _RulesTurn:
             return
         doing(self, intent)
 
-    def end(self, why: Ended, error: str, *, hint: str = "") -> None:
-        """Note that it went wrong, and say it once."""
-        self.result.ended, self.result.error, self.result.hint = why, error, hint
-        self._say(f"{error} {hint}".strip())
-
-    def _say(self, text: str, *, raw: str = "") -> None:
-        self.result.text = f"{self.result.text}\n{text}".strip()
-        self.result.raw_text = f"{self.result.raw_text}\n{raw or text}".strip()
-        if self.on_event is not None:
-            self.on_event(TurnEvent(kind="text", text=f"{text}\n"))
-
-    def _show(self, name: str, pieces: Sequence[Piece]) -> None:
-        """Show what is no call of a tool."""
-        self._tell(name, {}, ToolReply(data={}, pieces=pieces), seconds=0.0)
-        self.result.pieces += pieces
-
-    def _tell(self, name: str, arguments: Mapping[str, Any], reply: ToolReply, *, seconds: float) -> None:
-        if self.on_event is not None:
-            self.on_event(
-                TurnEvent(kind="reply", name=name, arguments=arguments, reply=reply, seconds=seconds)
-            )
-
-    def call(self, name: str, arguments: Mapping[str, Any], run: Callable[[], ToolReply]) -> ToolReply:
-        """One call of a tool, told and noted like a model's."""
-        if self.on_event is not None:
-            self.on_event(TurnEvent(kind="call", name=name, arguments=arguments))
-        started = time.monotonic()
-        reply = run()
-        seconds = time.monotonic() - started
-        for record in reply.records:
-            self.desk.known.add_record(record)
-        for text in reply.texts:
-            self.desk.known.add_text(text)
-        result = self.result
-        result.calls.append(
-            CallResult(
-                name=name,
-                arguments=dict(arguments),
-                ok=not reply.failed,
-                record_ids=tuple(record.id for record in reply.records),
-                error=reply.failed,
-                seconds=seconds,
-            )
-        )
-        result.pieces += reply.pieces
-        result.records += [record.id for record in reply.records if record.id not in result.records]
-        result.runs += [run for run in reply.runs if run not in result.runs]
-        if reply.literature is not None:
-            result.literature.append(reply.literature)
-        self._tell(name, arguments, reply, seconds=seconds)
-        return reply
-
-    def _agreed(self, tool: str, sentence: str, arguments: Mapping[str, Any]) -> bool:
-        if self.confirm is not None and self.confirm(
-            Confirmation(tool=tool, sentence=sentence, arguments=arguments)
-        ):
-            return True
-        self.result.calls.append(
-            CallResult(name=tool, arguments=dict(arguments), ok=False, error="not agreed", refused=True)
-        )
-        self.end(
-            Ended.REFUSED,
-            "Nothing was started.",
-            hint="" if self.confirm else "There is nobody to ask: add --yes.",
-        )
-        return False
-
     # what is wanted, one by one
 
     def help(self, intent: Intent) -> None:
         del intent
         rows = tuple(COMMANDS.items())
         examples = "; ".join(EXAMPLES[:-1])
-        self._show(
+        self.show(
             "help",
             [
                 says(f"Say it in plain words, such as {examples}."),
@@ -169,7 +96,7 @@ class _RulesTurn:
 
     def greet(self, intent: Intent) -> None:
         thanks = intent.kind is Kind.THANKS
-        self._say(
+        self.say(
             "You are welcome."
             if thanks
             else f"Hello. Say for example {EXAMPLES[0]}, {EXAMPLES[1]} or {EXAMPLES[2]}; /help shows more."
@@ -177,68 +104,50 @@ class _RulesTurn:
 
     def tools(self, intent: Intent) -> None:
         del intent
-        rows: list[tuple[str, ...]] = []
-        for name in tool_names():
-            tool = get_tool(name)
-            missing = tool.missing(self.desk.settings)
-            measures = ", ".join(PROPERTIES[one].title for one in tool.measures if one in PROPERTIES)
-            rows.append(
-                (
-                    name,
-                    measures or tool.title.lower(),
-                    f"{tool.cost_s:g} s",
-                    f"missing: {missing}" if missing else "ready",
-                )
-            )
-        self._show("tools", [TablePiece(columns=("Tool", "Measures", "Cost", "State"), rows=tuple(rows))])
+        self.show("tools", [tools_table(self.desk)])
 
     def files(self, intent: Intent) -> None:
         del intent
-        rows = [(one["label"], one["kind"], "") for one in attached(self.desk) if one["kind"] != "structure"]
-        rows += [(one.label, "structure", f"{one.formula}, {one.source}") for one in self.desk.shelf.all()]
-        if not rows:
-            self._say(
-                "There are no files and no structures yet: write the path of a file, or name a formula."
-            )
-            return
-        self._show("files", [TablePiece(columns=("Name", "Kind", ""), rows=tuple(rows))])
+        table = files_table(self.desk)
+        if table is None:
+            self.say("There are no files and no structures yet: write the path of a file, or name a formula.")
+        else:
+            self.show("files", [table])
 
     def records(self, intent: Intent) -> None:
         del intent
-        records = [Record.model_validate_json(entry.body) for entry in self.desk.ledger.entries("record")]
-        if not records:
-            self._say("Nothing was computed in this thread yet.")
-            return
-        rows = tuple((one.id[:8], one.tool, _in_short(one)) for one in records[-30:])
-        note = f"the last {len(rows)} of {len(records)}" if len(records) > len(rows) else ""
-        self._show("records", [TablePiece(columns=("Record", "Tool", ""), rows=rows, note=note)])
+        table = records_table(self.desk)
+        if table is None:
+            self.say("Nothing was computed in this thread yet.")
+        else:
+            self.show("records", [table])
 
     def record(self, intent: Intent) -> None:
         record = self.desk.shelf.record(intent.what)
         if record is None:
             raise UsageError(f"This thread has no record {intent.what[:40]!r}.", hint="/records lists them.")
-        self._show("record", [RecordPiece(record=record)])
+        self.show("record", [RecordPiece(record=record)])
         self.result.records.append(record.id)
 
     def attach(self, intent: Intent) -> None:
         import shlex
 
         done = attach([Path(word) for word in shlex.split(intent.what)], desk=self.desk)
-        self._show("add", done.pieces)
+        self.show("add", done.pieces)
         if not done.labels:
             self.result.ended, self.result.error = Ended.FAILED, "; ".join(done.problems)
 
     def table(self, intent: Intent) -> None:
         path = next(Path(one["path"]) for one in attached(self.desk) if one["label"] == intent.what)
         header, _, total = read_table(path, count=1)
-        self._show("table", [table_piece(path, title=intent.what)])
-        self._say(f"{intent.what} has {total} rows and {len(header)} columns.")
+        self.show("table", [table_piece(path, title=intent.what)])
+        self.say(f"{intent.what} has {total} rows and {len(header)} columns.")
 
     def look(self, intent: Intent) -> None:
         for name in intent.about:
-            shelved = Calculation(self.desk).structure(name)
+            shelved = structure_named(name, desk=self.desk)
             self.desk.shelf.touch(shelved)
-            self._show(
+            self.show(
                 "look",
                 [
                     structure_table(
@@ -248,7 +157,7 @@ class _RulesTurn:
             )
 
     def export(self, intent: Intent) -> None:
-        shelved = Calculation(self.desk).structure(intent.about[0])
+        shelved = structure_named(intent.about[0], desk=self.desk)
         plain = "".join(letter if letter.isalnum() else "_" for letter in shelved.label).strip("_")
         path = Path(intent.what or f"{plain}.cif").expanduser()
         if path.suffix.lower() not in (".cif", ""):
@@ -256,7 +165,7 @@ class _RulesTurn:
                 f"Structures are written as CIF, not as {path.suffix}.", hint="Name a file that ends in .cif."
             )
         path = path.with_suffix(".cif")
-        if path.exists() and not self._agreed("cif", f"Write over {path}.", {"file": str(path)}):
+        if path.exists() and not self.agreed("cif", f"Write over {path}.", {"file": str(path)}):
             return
         try:
             path.write_text(self.desk.shelf.crystal(shelved).to_cif(), encoding="utf-8")
@@ -264,7 +173,7 @@ class _RulesTurn:
             raise UsageError(
                 f"{path} cannot be written: {error.strerror}.", hint="Choose another file."
             ) from error
-        self._say(f"{shelved.label} is written to {path}.")
+        self.say(f"{shelved.label} is written to {path}.")
 
     def run_tool(self, intent: Intent) -> None:
         if intent.what not in tool_names():
@@ -275,11 +184,10 @@ class _RulesTurn:
             )
         tool = get_tool(intent.what)
         arguments = dict(intent.arguments)
-        calculation = Calculation(self.desk)
         for name, kind in tool.args.reference_fields().items():
             given = arguments.get(name)
             if kind == "structure" and isinstance(given, str) and self.desk.shelf.record(given) is None:
-                arguments[name] = calculation.structure(given).label
+                arguments[name] = structure_named(given, desk=self.desk).label
         reply = self.call(intent.what, arguments, lambda: run_batch(tool, [arguments], desk=self.desk)[0])
         if reply.failed:
             self.end(Ended.FAILED, reply.failed, hint=reply.hint)
@@ -289,12 +197,14 @@ class _RulesTurn:
             intent,
             desk=self.desk,
             call=self.call,
-            note=lambda text: self._show("note", [says(text, "quiet")]),
+            note=lambda text: self.show("note", [says(text, "quiet")]),
         )
         for raw, text in outcome.sentences:
-            self._say(text, raw=raw)
+            self.say(text, raw=raw)
         if outcome.failure:
             self.end(Ended.FAILED, outcome.failure, hint=outcome.hint)
+        for raw, text in outcome.beside:
+            self.say(text, raw=raw)
 
     def literature(self, intent: Intent) -> None:
         reply = self.call(
@@ -317,12 +227,12 @@ class _RulesTurn:
 
     def _may_start(self, reply: ToolReply) -> None:
         if reply.data.get("can_start"):
-            self._say("Say start to begin it, or what should be different.")
+            self.say("Say start to begin it, or what should be different.")
             return
         self.result.ended = Ended.REFUSED
         against = [*_texts(reply.data.get("contradictions")), *_texts(reply.data.get("cannot_be_measured"))]
         self.result.error = " ".join(against)
-        self._say("This cannot be started as it is: say what should be different.")
+        self.say("This cannot be started as it is: say what should be different.")
 
     def show_spec(self, intent: Intent) -> None:
         del intent
@@ -346,7 +256,7 @@ class _RulesTurn:
     def start(self, intent: Intent) -> None:
         del intent
         sentence = spec_tools.start_sentence(self.desk)
-        if self._agreed("start_design", sentence, {}):
+        if self.agreed("start_design", sentence, {}):
             self.call("start_design", {}, lambda: run_tools.start_design(self.desk))
 
     def run(self, intent: Intent) -> None:
@@ -378,28 +288,16 @@ class _RulesTurn:
 
     def quit(self, intent: Intent) -> None:
         del intent
-        self._say("The thread is kept; runs go on.")
+        self.say("The thread is kept; runs go on.")
 
     def _not_understood(self, intent: Intent) -> None:
         del intent
         self.result.ended = Ended.NOT_UNDERSTOOD
-        self._say(f"I did not understand that. Try {', '.join(EXAMPLES[:-1])}, or {EXAMPLES[-1]}.")
+        self.say(f"I did not understand that. Try {', '.join(EXAMPLES[:-1])}, or {EXAMPLES[-1]}.")
 
 
 def _texts(value: object) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list | tuple) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-
-
-def _in_short(record: Record) -> str:
-    from matsmith.agents.report.wording import title_of, value_text
-
-    if record.outcome.failure is not None:
-        return f"failed: {record.outcome.failure.message}"
-    values = ", ".join(
-        f"{title_of(name)} {value_text(one)}" for name, one in list(record.quantities.items())[:4]
-    )
-    formula = record.outcome.crystal.formula if record.outcome.crystal else ""
-    return ", ".join(part for part in (formula, values) if part) or f"{len(record.outcome.facts)} facts"
 
 
 _DOING: dict[Kind, Callable[[_RulesTurn, Intent], None]] = {

@@ -1,11 +1,11 @@
-"""A design run as a process of its own: it tells its events into its folder, outlives whoever started it, and can be stopped and gone on with.
+"""Design runs as processes of their own: each tells its events into its folder, outlives whoever started it, and can be stopped and gone on with.
 
     run = start("a stable oxide with a bulk modulus above 150 GPa", settings=load_settings(), budget_s=600)
     for event in run.events():
         ...
     run.wait()
 
-Nothing here knows of a conversation. Handles may be used from several threads, and several runs go on at once.
+Handles may be used from several threads, and several runs go on at once. `StartedRuns` remembers those that one ledger's owner has started.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,18 +22,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
+from matsmith.agents.conversation.process_numbers import (
+    is_ours,
+    pid_of,
+    send_signal,
+    was_stopped,
+    write_process,
+)
+from matsmith.agents.conversation.run_news import RunNews, RunState, events_of_ledger, read_event
 from matsmith.agents.runs import LEDGER
 from matsmith.core.errors import UsageError
 from matsmith.core.ledger import Ledger
-from matsmith.core.run import Event, EventKind, Stop
+from matsmith.core.run import Event, EventKind
 from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec
 
-EVENTS, ERRORS, PROCESS = "events.jsonl", "errors.txt", "process.json"
+_KIND = "design_run"
+EVENTS, ERRORS = "events.jsonl", "errors.txt"
 _FROM_SETTINGS = {
     "MATSMITH_DATA": "data_dir", "MATSMITH_CACHE_DIR": "cache_dir", "MATSMITH_STATE_DIR": "state_dir", "MATSMITH_RUNS_DIR": "runs_dir",
     "MATSMITH_LIBRARY": "library_dir", "MATSMITH_DEVICE": "device", "MATSMITH_THREADS": "threads", "MATSMITH_POTENTIAL": "potential",
@@ -42,12 +47,13 @@ _FROM_SETTINGS = {
 }  # fmt: skip
 
 
-@dataclass
+@dataclass(eq=False)
 class RunProcess:
     """A run in its folder, with the process that works on it, if one does."""
 
     folder: Path
     pid: int = 0
+    objective: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -62,7 +68,7 @@ class RunProcess:
         if self._process is not None:
             with self._lock:
                 return self._process.poll() is None
-        return self.pid > 0 and _is_ours(self.pid, self.folder)
+        return self.pid > 0 and is_ours(self.pid, self.folder)
 
     @property
     def exit_code(self) -> int | None:
@@ -86,18 +92,35 @@ class RunProcess:
         )
         return "" if said.startswith(("Interrupted", "Stopped")) else said[:600]
 
+    def news(self) -> RunNews:
+        """How the run stands now."""
+        alive = self.alive  # before the events are read: what it told last must not be missed
+        news = RunNews(name=self.name)
+        for event in self.past_events():
+            news = news.after(event)
+        if news.state is RunState.FINISHED or alive:
+            return news
+        complaint = self.complaint
+        if news.waiting_for:
+            news.state = RunState.WAITING
+        elif not complaint and ((self.folder / LEDGER).is_file() or was_stopped(self.folder)):
+            news.state, news.began = RunState.STOPPED, (self.folder / LEDGER).is_file()
+        else:
+            news.state, news.error = RunState.FAILED, complaint or "it ended before it began."
+        return news
+
     def past_events(self) -> list[Event]:
         """What the run has told so far; for one that was started elsewhere, what its ledger says."""
         path = self.folder / EVENTS
         if not path.is_file():
-            return _from_ledger(self.folder)
-        return [event for line in path.read_bytes().split(b"\n") if (event := _event(line)) is not None]
+            return events_of_ledger(self.folder)
+        return [event for line in path.read_bytes().split(b"\n") if (event := read_event(line)) is not None]
 
     def events(self, *, pause_s: float = 0.1) -> Iterator[Event]:
         """Every event from the first on, as it comes, until the process has ended."""
         path = self.folder / EVENTS
         if not path.is_file() and not self.alive:
-            yield from _from_ledger(self.folder)
+            yield from events_of_ledger(self.folder)
             return
         place, rest = 0, b""
         while True:
@@ -108,7 +131,7 @@ class RunProcess:
                     fresh = file.read()
                 place += len(fresh)
                 *lines, rest = (rest + fresh).split(b"\n")
-                yield from (event for line in lines if (event := _event(line)) is not None)
+                yield from (event for line in lines if (event := read_event(line)) is not None)
             if not alive:
                 return
             time.sleep(pause_s)
@@ -117,11 +140,12 @@ class RunProcess:
         """End the process: asked first, killed after `patience_s`. Either way nothing finished is lost. Returns whether it was killed."""
         if not self.alive:
             return False
-        _signal(self.pid, signal.SIGTERM)
+        write_process(self.folder, pid=self.pid, stopped=True)
+        send_signal(self.pid, signal.SIGTERM)
         until = time.monotonic() + patience_s
         while self.alive:
             if time.monotonic() >= until:
-                _signal(self.pid, signal.SIGKILL, group=True)
+                send_signal(self.pid, signal.SIGKILL, group=True)
                 self.wait(timeout_s=5.0)
                 return True
             time.sleep(0.05)
@@ -177,7 +201,7 @@ def start(
     words += ["--candidates", str(candidates)] if candidates is not None else []
     words += ["--new-only"] if new_only else []
     words += ["--approve", ",".join(approve)] if approve else []
-    return _launch(words, folder=folder, settings=settings, command=command)
+    return _launch(words, folder=folder, settings=settings, command=command, objective=objective)
 
 
 def go_on(
@@ -194,25 +218,68 @@ def go_on(
         raise UsageError(f"{folder} holds no run.", hint="`matsmith runs` lists them.")
     if attach(folder).alive:
         raise UsageError(f"Run {folder.name} is at work.", hint="Watch it, or stop it first.")
-    words = [
-        "resume",
-        str(folder),
-        "--json",
-        *([f"--{decision}"] if decision else []),
-        *(["--spec", str(spec)] if spec else []),
-    ]
+    words = ["resume", str(folder), "--json"]
+    words += [f"--{decision}"] if decision else []
+    words += ["--spec", str(spec)] if spec else []
     return _launch(words, folder=folder, settings=settings, command=command)
 
 
-def attach(folder: Path) -> RunProcess:
+def attach(folder: Path, *, objective: str = "") -> RunProcess:
     """The run in a folder, whoever started it and whether or not it is still at work."""
     folder = folder.resolve()
-    try:
-        noted = json.loads((folder / PROCESS).read_text(encoding="utf-8"))
-        pid = int(noted["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pid = 0
-    return RunProcess(folder=folder, pid=pid)
+    return RunProcess(folder=folder, pid=pid_of(folder), objective=objective)
+
+
+class StartedRuns:
+    """The design runs that were started from one place and are remembered in its ledger. `command` starts matsmith."""
+
+    def __init__(self, *, ledger: Ledger, settings: Settings, command: Sequence[str] = ()) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._command = tuple(command)
+        self._held: dict[str, RunProcess] = {}
+
+    def all(self) -> list[RunProcess]:
+        """Every run, the last one last; one that an earlier sitting started is found by its folder."""
+        found: dict[str, RunProcess] = {}
+        for entry in self._ledger.entries(_KIND):
+            noted = json.loads(entry.body)
+            found.pop(entry.key, None)
+            found[entry.key] = self._held.get(entry.key) or attach(
+                Path(noted["folder"]), objective=noted["objective"]
+            )
+        return list(found.values())
+
+    def find(self, name: str) -> RunProcess | None:
+        """By name, the start of one, or folder; the last one for an empty name."""
+        runs = self.all()
+        if not name:
+            return runs[-1] if runs else None
+        exact = [run for run in runs if name in (run.name, str(run.folder))]
+        fitting = exact or [run for run in runs if run.name.startswith(name)]
+        return fitting[-1] if len(fitting) == 1 else None
+
+    def start(
+        self, spec: DesignSpec, *, reasoner: str, seed: int = 0, approve: Sequence[str] = ()
+    ) -> RunProcess:
+        """Start a run of this specification. Raises `UsageError` when no process can be started."""
+        settings, command = self._settings, self._command
+        return self._noted(
+            start(spec, settings=settings, reasoner=reasoner, seed=seed, approve=approve, command=command)
+        )
+
+    def resume(self, folder: Path, *, decision: str = "") -> RunProcess:
+        """Go on with a run that was stopped or waits. Raises `UsageError` while it is still at work."""
+        known = self.find(folder.name)
+        run = go_on(folder, settings=self._settings, decision=decision, command=self._command)
+        run.objective = known.objective if known else ""
+        return self._noted(run)
+
+    def _noted(self, run: RunProcess) -> RunProcess:
+        self._held[run.name] = run
+        noted = {"name": run.name, "folder": str(run.folder), "objective": run.objective}
+        self._ledger.append(_KIND, run.name, json.dumps(noted))
+        return run
 
 
 def _free_folder(objective: str, *, settings: Settings) -> Path:
@@ -225,7 +292,9 @@ def _free_folder(objective: str, *, settings: Settings) -> Path:
     return folder
 
 
-def _launch(words: list[str], *, folder: Path, settings: Settings, command: Sequence[str]) -> RunProcess:
+def _launch(
+    words: list[str], *, folder: Path, settings: Settings, command: Sequence[str], objective: str = ""
+) -> RunProcess:
     given = {name: getattr(settings, attribute) for name, attribute in _FROM_SETTINGS.items()}
     environment = os.environ | {name: str(value) for name, value in given.items() if value not in (None, "")}
     try:
@@ -239,63 +308,9 @@ def _launch(words: list[str], *, folder: Path, settings: Settings, command: Sequ
                 env=environment,
                 start_new_session=True,
             )
-        (folder / PROCESS).write_text(json.dumps({"pid": process.pid}), encoding="utf-8")
+        write_process(folder, pid=process.pid)
     except OSError as error:
         raise UsageError(
             f"No run can be started: {error.strerror}.", hint="Check the disk and the number of processes."
         ) from error
-    return RunProcess(folder=folder, pid=process.pid, _process=process)
-
-
-def _signal(pid: int, number: int, *, group: bool = False) -> None:
-    try:
-        if group:
-            os.killpg(pid, number)
-        else:
-            os.kill(pid, number)
-    except ProcessLookupError:
-        return  # it ended in this moment
-    except PermissionError as error:
-        raise UsageError(
-            f"The process {pid} cannot be stopped from here.", hint="Another user has started it."
-        ) from error
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        return Event.model_validate_json(line) if line.strip() else None
-    except ValidationError:
-        return None  # half a line, or what a library printed
-
-
-def _from_ledger(folder: Path) -> list[Event]:
-    """The events that a ledger can still tell: that it began, and how it ended."""
-    if not (folder / LEDGER).is_file():
-        return []
-    events = [Event(kind=EventKind.STARTED, data={"run": folder.name, "folder": str(folder)})]
-    with Ledger(folder / LEDGER, create=False) as ledger:
-        stop = next((Stop.model_validate_json(entry.body) for entry in ledger.entries("stop")), None)
-    if stop is not None:
-        data: dict[str, Any] = {
-            "reason": stop.reason.value, "sentence": stop.sentence, "met": stop.met, "folder": str(folder), "exit_code": stop.reason.exit_code,
-        }  # fmt: skip
-        events.append(Event(kind=EventKind.FINISHED, elapsed_s=stop.elapsed_s, data=data))
-    return events
-
-
-def _is_ours(pid: int, folder: Path) -> bool:
-    """Whether the process of that number works on this run: numbers are used again."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        program = shutil.which("ps")
-        if program is None:
-            return False
-        words = subprocess.run(
-            [program, "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-        ).stdout
-    return str(folder) in words
+    return RunProcess(folder=folder, pid=process.pid, objective=objective, _process=process)

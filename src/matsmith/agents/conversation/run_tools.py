@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from matsmith.agents.conversation.background_runs import RunState, StartedRun
 from matsmith.agents.conversation.chat_tools import Arguments, ChatTool, ToolReply, schema_of, single, text_of
 from matsmith.agents.conversation.desk import Desk
 from matsmith.agents.conversation.explain import candidate_named, explain_candidate
 from matsmith.agents.conversation.pieces import Piece, TablePiece, Tone, says
+from matsmith.agents.conversation.run_news import RunState
+from matsmith.agents.conversation.run_process import RunProcess
 from matsmith.agents.conversation.spec_tools import current_spec, spec_tools, start_sentence
 from matsmith.agents.conversation.structures import structure_table
 from matsmith.agents.report.wording import answer_word, target_text, title_of, value_text
@@ -119,12 +120,12 @@ def start_design(desk: Desk) -> ToolReply:
     """Start the next specification."""
     start_sentence(desk)
     run = desk.runs.start(current_spec(desk), reasoner=desk.design_reasoner, seed=desk.seed)
-    desk.speak_of(Path(run.folder))
+    desk.speak_of(run.folder)
     text = f"Run {run.name} has begun in the background. Ask how it is doing, watch it, or stop it."
     return ToolReply(
         data={"started": run.name, "note": "it goes on in the background"},
         pieces=[says(text, "good")],
-        runs=[Path(run.folder)],
+        runs=[run.folder],
     )
 
 
@@ -135,9 +136,9 @@ def runs_reply(desk: Desk) -> ToolReply:
     names = {info.name for info in list_runs(desk.settings)}
     for name, run in reversed(started.items()):
         if name not in names:
-            rows.append((name, str(desk.runs.news(run).state), "", run.objective[:80]))
+            rows.append((name, str(run.news().state), "", run.objective[:80]))
     for info in list_runs(desk.settings)[:20]:
-        state = str(desk.runs.news(started[info.name]).state) if info.name in started else info.state
+        state = str(started[info.name].news().state) if info.name in started else info.state
         rows.append(
             (info.name, info.state if state == "finished" else state, str(info.met), info.objective[:80])
         )
@@ -153,8 +154,8 @@ def watch(desk: Desk, name: str) -> ToolReply:
     run = started_run(desk, name)
     if run is None:
         return show_run(desk, name)
-    desk.speak_of(Path(run.folder))
-    news = desk.runs.news(run)
+    desk.speak_of(run.folder)
+    news = run.news()
     tone = _TONES[news.state]
     pieces: list[Piece] = [says(news.in_words(), tone)]
     pieces.extend(says(warning, "unsure") for warning in news.warnings[-3:])
@@ -162,10 +163,10 @@ def watch(desk: Desk, name: str) -> ToolReply:
         "run": news.name, "state": str(news.state), "round": news.round, "stage": news.stage, "judged": news.judged, "met": news.met,
         "seconds_left": round(news.seconds_left), "sentence": news.sentence, "error": news.error, "waits_for": news.waiting_for,
     }  # fmt: skip
-    return ToolReply(data=data, pieces=pieces, texts=[news.in_words()], runs=[Path(run.folder)])
+    return ToolReply(data=data, pieces=pieces, texts=[news.in_words()], runs=[run.folder])
 
 
-def started_run(desk: Desk, name: str) -> StartedRun | None:
+def started_run(desk: Desk, name: str) -> RunProcess | None:
     """The run of this thread that is meant; None when it means one that was started elsewhere."""
     spoken = Path(desk.spoken_of).name if desk.spoken_of and not name else ""
     return desk.runs.find(name or spoken) if (name or spoken) else desk.runs.find("")
@@ -175,7 +176,7 @@ def folder_of(desk: Desk, name: str) -> Path:
     """The folder of the run that is meant. Raises `UsageError` when there is none."""
     run = started_run(desk, name)
     if run is not None:
-        return Path(run.folder)
+        return run.folder
     if name:
         return find_run(name, settings=desk.settings)
     if desk.spoken_of:
@@ -214,9 +215,12 @@ def show_run(desk: Desk, name: str) -> ToolReply:
         best.append(
             {"rank": candidate.rank, "formula": candidate.formula, "meets": candidate.meets, "write": values}
         )
-    pieces: list[Piece] = [
-        says(f"Run {report.header.run}: {report.outcome}", "good" if report.met else "unsure")
-    ]
+    started = desk.runs.find(folder.name)
+    news = started.news() if started is not None else None
+    # A run at work has no outcome yet: the ledger alone cannot tell it from one that was broken off.
+    at_work = news.in_words() if news is not None and news.state is RunState.RUNNING else ""
+    outcome = at_work or f"Run {report.header.run}: {report.outcome}"
+    pieces: list[Piece] = [says(outcome, "plain" if at_work else "good" if report.met else "unsure")]
     heads = [f"{title_of(target.property)} {target_text(target)}" for target in targets]
     if rows:
         left = len(report.candidates) - len(rows)
@@ -230,14 +234,14 @@ def show_run(desk: Desk, name: str) -> ToolReply:
     desk.import_records(records)
     data = {
         "run": report.header.run,
-        "outcome": report.outcome,
+        "outcome": at_work or report.outcome,
         "met": report.met,
         "judged": len(report.candidates),
         "rejected": report.rejected_by_reason,
         "best": best,
         "report": "report.html" if (folder / "report.html").is_file() else "",
     }
-    told = [report.outcome, counted, str(report.met), str(len(report.candidates))]
+    told = [outcome, counted, str(report.met), str(len(report.candidates))]
     return ToolReply(data=data, pieces=pieces, records=records, texts=told, runs=[folder])
 
 
@@ -291,27 +295,25 @@ def stop(desk: Desk, name: str) -> ToolReply:
     run = started_run(desk, name)
     if run is None:
         raise UsageError("No run of this thread is at work.", hint="`list runs` shows those at hand.")
-    before = desk.runs.news(run)
+    before = run.news()
     if before.state is not RunState.RUNNING:
         return ToolReply(data={"run": run.name, "state": str(before.state)}, pieces=[says(before.in_words())])
-    news = desk.runs.stop(run)
+    run.stop()
+    news = run.news()
     still = news.state is RunState.RUNNING
     text = (
         f"Run {run.name} was asked to stop and is still closing what is open." if still else news.in_words()
     )
-    return ToolReply(
-        data={"run": run.name, "state": str(news.state)}, pieces=[says(text)], runs=[Path(run.folder)]
-    )
+    return ToolReply(data={"run": run.name, "state": str(news.state)}, pieces=[says(text)], runs=[run.folder])
 
 
 def resume(desk: Desk, name: str, *, decision: str = "") -> ToolReply:
     """Go on with a run."""
     folder = folder_of(desk, name)
     _wait_for_ledger(folder)
-    known = desk.runs.find(folder.name)
     if decision not in ("", "approve", "refuse"):
         raise UsageError(f"There is no decision {decision[:40]!r}.", hint="Choose approve or refuse.")
-    run = desk.runs.resume(folder, objective=known.objective if known else "", decision=decision)
+    run = desk.runs.resume(folder, decision=decision)
     desk.speak_of(folder)
     return ToolReply(
         data={"resumed": run.name},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -10,10 +11,16 @@ from pydantic import ValidationError
 from matsmith.agents.conversation.chat_tools import ChatTool, ToolReply, schema_of, single, text_of
 from matsmith.agents.conversation.desk import Desk
 from matsmith.agents.conversation.pieces import Piece, TablePiece, says
+from matsmith.agents.conversation.spec_changes import changed_by_words
+from matsmith.agents.decisions import Plan
 from matsmith.agents.planner import PlanCheck, make_plan
 from matsmith.agents.report.wording import duration_text, target_text, title_of
 from matsmith.core.errors import ImpossibleObjective, SpecError, UsageError
 from matsmith.core.spec import DesignSpec
+
+_TIME_ALLOWED = re.compile(
+    r"\b(?:budget|at most|within|no more than)\b.*\b(?:s|sec\w*|min\w*|h|hours?)\b", re.IGNORECASE
+)
 
 
 def spec_tools(desk: Desk) -> list[ChatTool]:
@@ -51,10 +58,25 @@ def spec_tools(desk: Desk) -> list[ChatTool]:
 
 def plan(desk: Desk, objective: str) -> ToolReply:
     """Plan an objective and keep its specification for the next run."""
-    made = make_plan(objective, reasoner=desk.reasoner)
+    made = _with_budget(make_plan(objective, reasoner=desk.reasoner))
     check = PlanCheck.of(made, settings=desk.settings)
     desk.set_spec(check.spec)
     return spec_reply(check)
+
+
+def _with_budget(made: Plan) -> Plan:
+    """The plan with the time that an objective allows: "..., budget 20 minutes"."""
+    for words in made.not_understood:
+        if not _TIME_ALLOWED.search(words):
+            continue
+        try:
+            changed = changed_by_words(made.spec, words)
+        except SpecError:
+            continue
+        left = [one for one in made.not_understood if one != words]
+        spec = changed.model_copy(update={"objective": made.spec.objective})
+        made = made.model_copy(update={"spec": spec, "not_understood": left})
+    return made
 
 
 def change(desk: Desk, changes: object) -> ToolReply:
@@ -113,6 +135,9 @@ def spec_reply(check: PlanCheck) -> ToolReply:
     if check.plan.not_understood:
         quoted = ", ".join(f"“{word}”" for word in check.plan.not_understood)
         pieces.append(says(f"Not understood: {quoted} (changed nothing)", "unsure"))
+    if check.unclear:
+        quoted = ", ".join(f"“{words}”" for words in check.unclear)
+        pieces.append(says(f"Not clear: {quoted}. Say it otherwise, or it is left out.", "unsure"))
     pieces += [says(f"Assumed: {question}", "quiet") for question in check.plan.questions]
     pieces += [says(check.unmeasurable[index], "bad") for index in sorted(check.unmeasurable)]
     pieces += [says(problem, "bad") for problem in check.contradictions]
@@ -120,6 +145,7 @@ def spec_reply(check: PlanCheck) -> ToolReply:
         "spec": spec.model_dump(mode="json", exclude_defaults=True),
         "at_most_s": spec.budget.wall_time_s,
         "not_understood": check.plan.not_understood,
+        "not_clear": list(check.unclear),
         "questions": check.plan.questions,
         "cannot_be_measured": [check.unmeasurable[index] for index in sorted(check.unmeasurable)],
         "contradictions": list(check.contradictions),

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from matsmith.agents.conversation.crystal_numbers import edges_and_angles
 from matsmith.agents.conversation.pieces import TablePiece
 from matsmith.agents.report.details import cell_text
 from matsmith.core.candidate import Candidate, Lineage
@@ -268,25 +269,7 @@ def structure_table(crystal: Crystal, *, title: str, source: str) -> TablePiece:
 
 def cell_table(crystal: Crystal) -> TablePiece:
     """Edges, angles and volume of a cell, and the positions of its first atoms."""
-    from math import acos, degrees, hypot
-
-    edges = [hypot(*row) for row in crystal.lattice]
-    angles = [
-        degrees(
-            acos(
-                max(
-                    -1.0,
-                    min(
-                        1.0,
-                        sum(x * y for x, y in zip(crystal.lattice[i], crystal.lattice[j], strict=True))
-                        / edges[i]
-                        / edges[j],
-                    ),
-                )
-            )
-        )
-        for i, j in ((1, 2), (0, 2), (0, 1))
-    ]
+    edges, angles = edges_and_angles(crystal)
     rows = [
         ("a, b, c (Å)", *(f"{edge:.4f}" for edge in edges)),
         ("α, β, γ (°)", *(f"{angle:.2f}" for angle in angles)),

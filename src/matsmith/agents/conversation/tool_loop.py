@@ -8,20 +8,13 @@ fenced data; and no number leaves a turn that nothing backs.
 
 from __future__ import annotations
 
-import difflib
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from matsmith.agents.conversation.chat_tools import (
-    ChatTool,
-    Confirm,
-    Confirmation,
-    ToolReply,
-)
+from matsmith.agents.conversation.chat_tools import ChatTool, Confirm, ToolReply
 from matsmith.agents.conversation.numbers import KnownNumbers, NumberFilter
+from matsmith.agents.conversation.planned_calls import CallPlanner, Planned
 from matsmith.agents.conversation.turn import CallResult, Ended, OnEvent, TurnBudget, TurnEvent, TurnResult
 from matsmith.agents.reasoners.chat_model import (
     ChatModel,
@@ -33,9 +26,7 @@ from matsmith.agents.reasoners.chat_model import (
 from matsmith.core.errors import BudgetExceeded, MatsmithError, ReasonerError
 from matsmith.prompts.loader import fence
 
-_REPEATS = 3
 _CALLS_AT_ONCE = 16
-_LONGEST_ARGUMENTS = 20_000
 _LONGEST_TEXT = 40_000
 
 
@@ -69,15 +60,6 @@ def run_turn(
     return turn.finished()
 
 
-@dataclass(frozen=True)
-class _Planned:
-    call: ToolCall
-    tool: ChatTool | None
-    arguments: dict[str, Any]
-    problem: ToolReply | None = None
-    refused: bool = False
-
-
 class _Turn:
     def __init__(
         self,
@@ -95,12 +77,10 @@ class _Turn:
         self.model = model
         self.tools = {tool.name: tool for tool in tools}
         self.budget = budget
-        self.confirm = confirm
+        self.planner = CallPlanner(tools=self.tools, most_calls=budget.tool_calls, confirm=confirm)
         self.on_event = on_event
         self.known = known or KnownNumbers()
         self.result = TurnResult(messages=[dict(message) for message in messages])
-        self.made: dict[str, int] = {}
-        self.answers: dict[str, ToolReply] = {}
         self.outside = False
         self._complaint: int | None = None
         self._open: list[ToolCall] = []
@@ -123,7 +103,7 @@ class _Turn:
             if end.tool_calls and limit is None:
                 rounds += 1
                 self._run(end.tool_calls)
-                if any(count > _REPEATS for count in self.made.values()):
+                if self.planner.goes_round:
                     limit = Ended.TOOL_CALLS
                 continue
             if not end.text.strip():
@@ -227,7 +207,9 @@ class _Turn:
         """The last text that was written is the turn's; what came before the calls was on the way."""
         if raw.strip():
             self.result.raw_text, self.result.text = raw, filtered.checked.text.strip()
-            self.result.unbacked, self.result.records = filtered.checked.unbacked, filtered.checked.records
+            checked = filtered.checked
+            self.result.unbacked, self.result.records = checked.unbacked, checked.records
+            self.result.sources = checked.sources
 
     def _show(self, text: str) -> None:
         if text:
@@ -260,17 +242,20 @@ class _Turn:
 
     def _run(self, calls: Sequence[ToolCall]) -> None:
         """Run the calls of one answer; those of one tool that stand side by side go together."""
-        planned = [self._plan(call) for call in calls]
+        # One after the other: each asks the person, if it must, before the next is read.
+        planned = [
+            self.planner.plan(call, calls=len(self.result.calls), outside=self.outside) for call in calls
+        ]
         place = 0
         while place < len(planned):
             stop = place + 1
             first = planned[place]
-            while stop < len(planned) and first.problem is None and _batches(first, planned[stop]):
+            while stop < len(planned) and first.problem is None and planned[stop].goes_with(first):
                 stop += 1
             self._run_batch(planned[place:stop])
             place = stop
 
-    def _run_batch(self, batch: Sequence[_Planned]) -> None:
+    def _run_batch(self, batch: Sequence[Planned]) -> None:
         for each in batch:
             self._tell(TurnEvent(kind="call", name=each.call.name, arguments=each.arguments))
         started = time.monotonic()
@@ -291,13 +276,13 @@ class _Turn:
         for each, reply in zip(batch, replies, strict=True):
             self._take_reply(each, reply, seconds=seconds)
 
-    def _take_reply(self, planned: _Planned, reply: ToolReply, *, seconds: float) -> None:
+    def _take_reply(self, planned: Planned, reply: ToolReply, *, seconds: float) -> None:
         for record in reply.records:
             self.known.add_record(record)
         for text in reply.texts:
             self.known.add_text(text)
         self.outside = self.outside or reply.outside
-        self.answers.setdefault(_key(planned.call), reply)
+        self.planner.answered(planned.call, reply)
         result = self.result
         result.pieces += reply.pieces
         result.runs += [run for run in reply.runs if run not in result.runs]
@@ -325,86 +310,6 @@ class _Turn:
                 seconds=seconds,
             )
         )
-
-    def _plan(self, call: ToolCall) -> _Planned:
-        """Read a call and say what stands against it."""
-        arguments = _arguments(call)
-        tool = self.tools.get(call.name)
-        count = self.made[_key(call)] = self.made.get(_key(call), 0) + 1
-        if isinstance(arguments, ToolReply):
-            return _Planned(call, tool, {}, problem=arguments)
-        if tool is None:
-            near = difflib.get_close_matches(call.name, self.tools, n=3)
-            hint = (
-                f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(sorted(self.tools))}."
-            )
-            return _Planned(
-                call,
-                None,
-                arguments,
-                problem=ToolReply.failure("no_tool", f"There is no tool {call.name[:60]!r}.", hint=hint),
-            )
-        before = self.answers.get(_key(call))
-        if count > 1 and before is not None and not before.data.get("retryable"):
-            again = ToolReply.failure(
-                "repeated",
-                "This very call was made in this turn; its result stands above.",
-                hint="Use it, or answer.",
-            )
-            return _Planned(call, tool, arguments, problem=again)
-        if len(self.result.calls) >= self.budget.tool_calls:
-            spent = ToolReply.failure(
-                "no_calls_left",
-                f"The {self.budget.tool_calls} tool calls of this turn are used up.",
-                hint="Answer.",
-            )
-            return _Planned(call, tool, arguments, problem=spent)
-        try:
-            sentence = tool.asks(arguments)
-        except MatsmithError as error:
-            return _Planned(call, tool, arguments, problem=ToolReply.of_error(error))
-        if sentence is None:
-            return _Planned(call, tool, arguments)
-        wish = Confirmation(
-            tool=call.name, sentence=sentence, arguments=arguments, after_outside_text=self.outside
-        )
-        if self.confirm is not None and self.confirm(wish):
-            return _Planned(call, tool, arguments)
-        told = ToolReply.failure(
-            "refused",
-            f"The person did not agree: {sentence}",
-            hint="Do not ask again in this turn; say what you would have done.",
-        )
-        refused = ToolReply(data=told.data, failed=f"Not agreed: {sentence}")
-        return _Planned(call, tool, arguments, problem=refused, refused=True)
-
-
-def _batches(first: _Planned, other: _Planned) -> bool:
-    return other.problem is None and other.tool is first.tool and other.tool is not None
-
-
-def _key(call: ToolCall) -> str:
-    return f"{call.name} {' '.join(call.arguments.split())}"
-
-
-def _arguments(call: ToolCall) -> dict[str, Any] | ToolReply:
-    if len(call.arguments) > _LONGEST_ARGUMENTS:
-        return ToolReply.failure(
-            "bad_arguments", f"The arguments have more than {_LONGEST_ARGUMENTS} characters."
-        )
-    try:
-        found = json.loads(call.arguments or "{}", parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        return ToolReply.failure(
-            "bad_arguments", f"The arguments are no JSON: {error}.", hint="Write one JSON object."
-        )
-    if not isinstance(found, dict):
-        return ToolReply.failure("bad_arguments", "The arguments must be one JSON object.")
-    return cast("dict[str, Any]", found)
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 __all__ = [

@@ -75,6 +75,7 @@ OnEvent = Callable[[TurnEvent], None]
 class TurnResult:
     """How a turn went. `text` has its numbers filled in and gaps where none backs them; `raw_text` is what the model wrote.
 
+    `unbacked` lists the numbers that were left out, `sources` the person's files that others were taken from.
     `messages` is what the conversation goes on with: the given messages and all that was said since.
     """
 
@@ -86,6 +87,7 @@ class TurnResult:
     calls: list[CallResult] = field(default_factory=list[CallResult])
     usage: Usage = field(default_factory=Usage)
     unbacked: list[str] = field(default_factory=list[str])
+    sources: list[str] = field(default_factory=list[str])
     records: list[str] = field(default_factory=list[str])
     pieces: list[Piece] = field(default_factory=list[Piece])
     runs: list[Path] = field(default_factory=list[Path])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from matsmith.agents.conversation.tool_verbs import ADJECTIVE_OF, TURNS
 from matsmith.agents.objective.properties_in_words import ADJECTIVES
 from matsmith.core.properties import PROPERTIES
 
@@ -31,17 +32,16 @@ TOOL_WORDS: dict[str, tuple[str, ...]] = {
     "known_crystal": ("measured values", "measured properties", "what was measured"),
     "density": ("relaxed density",),
 }  # fmt: skip
-_ADJECTIVE_OF = {
-    "stable": "energy_above_hull",
-    "magnetic": "magnetisation",
-    "expensive": "price",
-    **{word: name for word, (name, _) in ADJECTIVES.items()},
-}
 _MORE_WORDS = {
     "stability": "energy_above_hull", "above the hull": "energy_above_hull", "above hull": "energy_above_hull", "hull": "energy_above_hull",
     "k_vrh": "bulk_modulus", "compressibility modulus": "bulk_modulus", "magnetic moment": "magnetisation", "magnetization": "magnetisation",
 }  # fmt: skip
-_ADJECTIVE_QUESTION = re.compile(r"^(?:how|is|are|what makes)\b", re.IGNORECASE)
+# What a tool tells too, beside what it measures, so that it is no second wish.
+_IMPLIED = {"quasi_harmonic": ("thermal_expansion",), "identify_phases": ("xray_pattern",)}
+_ADJECTIVE_QUESTION = re.compile(
+    r"^(?:(?:and|so|but|now|then)\s+)*(?:how|is|are|which|what|does|do|would|compare|rank|order)\b",
+    re.IGNORECASE,
+)
 
 
 def wanted_in(text: str) -> list[tuple[str, str]]:
@@ -51,17 +51,28 @@ def wanted_in(text: str) -> list[tuple[str, str]]:
     [('tool', 'relax'), ('property', 'bulk_modulus')]
     >>> wanted_in("how stiff is it?")
     [('property', 'bulk_modulus')]
+
+    A property and the tool that measures it are one wish:
+
+    >>> wanted_in("the bulk modulus according to its equation of state")
+    [('tool', 'equation_of_state')]
     """
     low = text.lower().replace("’", "'")
     spots = _spots(low)
     if not spots and _ADJECTIVE_QUESTION.match(low.strip()):
-        for word, name in _ADJECTIVE_OF.items():
-            match = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", low)
+        for word, name in ADJECTIVE_OF.items():
+            match = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])(?!\s+(?:is it\s+)?to\b)", low)
             if match:
                 spots.append((match.start(), match.end(), "property", name))
                 break
-    ordered = [(kind, name) for _, _, kind, name in sorted(spots)]
-    return list(dict.fromkeys(ordered))
+    ordered = list(dict.fromkeys((kind, name) for _, _, kind, name in sorted(spots)))
+    tools = {name for kind, name in ordered if kind == "tool"}
+    implied = {other for tool in tools for other in _IMPLIED.get(tool, ())}
+    return [
+        (kind, name)
+        for kind, name in ordered
+        if name not in implied and (kind == "tool" or not tools.intersection(PROPERTIES[name].tools))
+    ]
 
 
 def strip_wanted(text: str) -> str:
@@ -73,11 +84,22 @@ def strip_wanted(text: str) -> str:
 
 def _spots(low: str) -> list[tuple[int, int, str, str]]:
     spots: list[tuple[int, int, str, str]] = []
+
+    def take(match: re.Match[str], kind: str, name: str) -> None:
+        if not any(start < match.end() and match.start() < end for start, end, _, _ in spots):
+            spots.append((match.start(), match.end(), kind, name))
+
+    for pattern, kind, name in TURNS:
+        for match in pattern.finditer(low):
+            take(match, kind, name)
     for phrase, kind, name in _phrases():
         for match in re.finditer(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", low):
-            if not any(start < match.end() and match.start() < end for start, end, _, _ in spots):
-                spots.append((match.start(), match.end(), kind, name))
+            take(match, kind, name)
     return spots
+
+
+def _plural(word: str) -> str:
+    return f"{word[:-1]}ies" if word.endswith("y") else word if word.endswith("s") else f"{word}s"
 
 
 @lru_cache(maxsize=1)
@@ -86,7 +108,7 @@ def _phrases() -> tuple[tuple[str, str, str], ...]:
     for name, entry in PROPERTIES.items():
         for word in entry.synonyms:
             if word not in ADJECTIVES and word not in ("superhard", "tc", "zt", "gap", "cost"):
-                found[word] = ("property", name)
+                found[word] = found[_plural(word)] = ("property", name)
     found["gap"] = ("property", "measured_band_gap")
     for word, name in _MORE_WORDS.items():
         found[word] = ("property", name)

@@ -7,7 +7,7 @@ mend its answer, the latter is taken and its `warnings` say what was dropped.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -43,11 +43,6 @@ _LONGEST_TEXT = 4_000
 _LARGEST_WEIGHT = 100.0
 _NumberT = TypeVar("_NumberT", int, float)
 
-FIELDS_SET_BY_CODE: dict[str, frozenset[str]] = {
-    "DesignSpec": frozenset({"objective", "budget", "probability_met"}),
-}
-"""Fields of a specification that no model is asked for, because they would let it change its own limits."""
-
 
 @dataclass
 class _Findings:
@@ -71,9 +66,14 @@ def pin_spec(
     return plan.model_copy(update={"spec": plan.spec.model_copy(update=limits)})
 
 
-def review(question: Question[AnswerT], answer: AnswerT) -> tuple[list[str], AnswerT]:
-    """Check an answer against its question. Returns the complaints and the answer without what they are about."""
-    findings = _Findings()
+def review(
+    question: Question[AnswerT], answer: AnswerT, *, faulty: Sequence[str] = ()
+) -> tuple[list[str], AnswerT]:
+    """Check an answer against its question. Returns the complaints and the answer without what they are about.
+
+    `faulty` are complaints about parts that were left out before, because they did not have the form that was asked for.
+    """
+    findings = _Findings(complaints=list(dict.fromkeys(faulty)))
     mended: Answer = answer.model_copy(update={"warnings": []})
     match mended:
         case Plan():

@@ -12,9 +12,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from matsmith.agents.reasoners.chat_model import ToolSchema
-from matsmith.agents.reasoners.checks import FIELDS_SET_BY_CODE
 from matsmith.agents.reasoners.faults import Fault, FaultKind
-from matsmith.agents.reasoners.schema import plain_schema, strict_schema
+from matsmith.agents.reasoners.schema import FIELDS_SET_BY_CODE, plain_schema, strict_schema
+from matsmith.agents.reasoners.tool_schemas import told
 
 Body = dict[str, Any]
 
@@ -97,9 +97,10 @@ class Dialect(BaseModel):
         effort: str | None = None,
     ) -> Body:
         """The request in this dialect. `longest` is the answer's limit in tokens; `answer` the model that it is held to."""
+        offered = told(tools)
         body: Body = {
             "model": model,
-            "messages": self._messages(messages, answer=answer),
+            "messages": self._messages(messages, answer=answer, legend=offered.legend),
             "stream": stream and self.takes_stream,
         }
         if body["stream"] and self.takes_stream_counts:
@@ -113,7 +114,7 @@ class Dialect(BaseModel):
         if effort is not None and self.takes_effort:
             body["reasoning_effort"] = effort
         if tools:
-            body["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in tools]
+            body["tools"] = offered.tools
         if answer is not None and self.output is not OutputFormat.TEXT:
             body["response_format"] = self._response_format(answer)
         return body
@@ -131,15 +132,19 @@ class Dialect(BaseModel):
         }
 
     def _messages(
-        self, messages: Sequence[Mapping[str, Any]], *, answer: type[BaseModel] | None
+        self, messages: Sequence[Mapping[str, Any]], *, answer: type[BaseModel] | None, legend: str = ""
     ) -> list[dict[str, Any]]:
         copies = [dict(message) for message in messages]
+        if legend and copies and copies[0].get("role") != "system":
+            copies = [{"role": "system", "content": ""}, *copies]
         if not copies or copies[0].get("role") != "system":
             return copies
         instructions = str(copies[0]["content"])
         if answer is not None and (self.output is not OutputFormat.JSON_SCHEMA or self.states_schema):
             told = _schema_told(answer)
             instructions += f"\n\n# Schema\n\nThe JSON object follows this JSON schema:\n\n{told}"
+        if legend:
+            instructions = f"{instructions}\n\n# Arguments\n\n{legend}".lstrip()
         if self.takes_system:
             return [{"role": "system", "content": instructions}, *copies[1:]]
         first: dict[str, Any] = copies[1] if len(copies) > 1 else {"role": "user", "content": ""}

@@ -12,13 +12,14 @@ from pydantic import SecretStr, ValidationError
 
 from matsmith.agents.decisions import AnswerT, Plan, PlanQuestion, Question
 from matsmith.agents.reasoners.budget import ModelBudget
-from matsmith.agents.reasoners.checks import FIELDS_SET_BY_CODE, pin_spec, review
+from matsmith.agents.reasoners.checks import pin_spec, review
 from matsmith.agents.reasoners.dialect import Dialect, OutputFormat
 from matsmith.agents.reasoners.endpoint import Asked, Endpoint, EndpointOptions, OutOfTimeError
 from matsmith.agents.reasoners.faults import Backoff
 from matsmith.agents.reasoners.fishing import NoJson, json_object_in
 from matsmith.agents.reasoners.interface import Usage, checked
-from matsmith.agents.reasoners.schema import maps_from_pairs
+from matsmith.agents.reasoners.parts import without_faulty_parts
+from matsmith.agents.reasoners.schema import FIELDS_SET_BY_CODE, maps_from_pairs, without_hidden
 from matsmith.core.errors import BudgetExceeded, ReasonerError, SpecError
 from matsmith.prompts import Message, load_prompt
 from matsmith.prompts.loader import clean
@@ -163,7 +164,7 @@ class OpenAIReasoner:
                     raise
                 return usable  # it was only to be mended
             read = self._read(question, reply.text)
-            if read.answer is not None and not read.complaints:
+            if read.answer is not None and (not read.complaints or question.stands(read.answer)):
                 return read.answer
             usable = read.answer or usable
             complaints = read.complaints
@@ -202,18 +203,23 @@ class OpenAIReasoner:
 
     def _read(self, question: Question[AnswerT], text: str) -> _Read[AnswerT]:
         expected = question.answer_type()
+        faulty: list[str] = []
         try:
             data = maps_from_pairs(_cleaned(json_object_in(text)), model=expected)
-            answer = expected.model_validate(_without_fields_set_by_code(data))
+            data = without_hidden(data, model=expected, omit=FIELDS_SET_BY_CODE)
+            faulty, data = without_faulty_parts(data, model=expected)
+            answer = expected.model_validate(data)
         except NoJson as problem:
             return _Read(None, [str(problem)], shapeless="prose" in str(problem))
         except ValidationError as problem:
             errors = problem.errors(include_url=False)
             shapeless = any(error["type"] in _FORM for error in errors)
-            return _Read(None, [_in_words(error) for error in errors[:10]], shapeless=shapeless)
+            return _Read(None, [*(_in_words(error) for error in errors[:10]), *faulty], shapeless=shapeless)
         except SpecError as problem:
             return _Read(None, [str(problem)])
-        complaints, mended = review(question, answer)
+        complaints, mended = review(question, answer, faulty=faulty)
+        if faulty and not question.stands(mended):
+            return _Read(None, complaints)
         return _Read(mended, complaints)
 
 
@@ -229,20 +235,6 @@ def from_settings(
 def _in_words(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "the answer"
     return f"{where}: {error['msg']}"[:300]
-
-
-def _without_fields_set_by_code(data: object) -> object:
-    """Take out what only code may write, so that it can neither pass nor fail."""
-    if not isinstance(data, dict):
-        return data
-    fields = {name: value for name, value in cast("dict[str, Any]", data).items() if name != "warnings"}
-    spec = fields.get("spec")
-    if isinstance(spec, dict):
-        left_out = FIELDS_SET_BY_CODE["DesignSpec"]
-        fields["spec"] = {
-            name: value for name, value in cast("dict[str, Any]", spec).items() if name not in left_out
-        }
-    return fields
 
 
 def _cleaned(data: object) -> object:

@@ -12,21 +12,18 @@ from matsmith.agents.decisions import (
     CandidateSummary,
     Critique,
     CritiqueQuestion,
-    CritiqueSecondLook,
-    DoubtedCritique,
-    DoubtedPlan,
     GenerationPlan,
     GenerationQuestion,
     LiteratureQueries,
     LiteratureQuestion,
     Plan,
     PlanQuestion,
-    PlanSecondLook,
     Question,
     RoundSummary,
     SimulationPlan,
     SimulationQuestion,
 )
+from matsmith.agents.doubts import CritiqueSecondLook, DoubtedCritique, DoubtedPlan, PlanSecondLook
 from matsmith.agents.literature_questions import ReadingQuestion, SearchesQuestion, WritingQuestion
 from matsmith.agents.literature_steering import in_words, steered, steering_of
 from matsmith.agents.objective import parse_objective

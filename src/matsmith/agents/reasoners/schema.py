@@ -19,6 +19,11 @@ Json = dict[str, Any]
 _KEPT = ("type", "description", "enum", "const")
 _NO_FIELDS: Mapping[str, frozenset[str]] = {}
 
+FIELDS_SET_BY_CODE: dict[str, frozenset[str]] = {
+    "DesignSpec": frozenset({"objective", "budget", "probability_met"}),
+}
+"""Fields of a specification that no model is asked for, because they would let it change its own limits."""
+
 
 def strict_schema(model: type[BaseModel], *, omit: Mapping[str, frozenset[str]] = _NO_FIELDS) -> Json:
     """JSON schema of a model for strict output.
@@ -47,6 +52,25 @@ def plain_schema(model: type[BaseModel], *, omit: Mapping[str, frozenset[str]] =
     if definitions:
         schema["$defs"] = {name: definitions[name] for name in sorted(used)}
     return schema
+
+
+def without_hidden(
+    data: object, *, model: type[BaseModel], omit: Mapping[str, frozenset[str]] = _NO_FIELDS
+) -> object:
+    """The data of a model without the fields that its schema does not show, since only code writes them; unknown fields stay."""
+    if not isinstance(data, dict):
+        return data
+    asked = cast("Json", _schema_of(model).get("properties", {}))
+    hidden = (set(model.model_fields) - set(asked)) | omit.get(model.__name__, frozenset[str]())
+    kept: Json = {}
+    for name, value in cast("Json", data).items():
+        field = model.model_fields.get(name)
+        inner = None if field is None else field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            value = without_hidden(value, model=inner, omit=omit)
+        if name not in hidden:
+            kept[name] = value
+    return kept
 
 
 def maps_from_pairs(data: object, *, model: type[BaseModel]) -> object:

@@ -27,8 +27,11 @@ from matsmith.agents.literature_outlook import informed
 from matsmith.agents.planner import Ask, PlanCheck, make_plan
 from matsmith.agents.reasoners.interface import Reasoner, Usage
 from matsmith.agents.rejudging import take_in_edited_spec
-from matsmith.agents.runs import CHECKPOINT, LEDGER, locked, new_folder, remember
+from matsmith.agents.runs import CHECKPOINT, LEDGER, find_run, locked, new_folder, remember
+from matsmith.agents.saved_run import SavedRun
+from matsmith.agents.stopping import StopSignal
 from matsmith.core.errors import ImpossibleObjective, LedgerError, SettingsError, UsageError
+from matsmith.core.executor import Executor
 from matsmith.core.ledger import Ledger
 from matsmith.core.run import Event, EventKind, RunHeader, Stop, StopReason
 from matsmith.core.settings import Settings, load_settings
@@ -41,10 +44,9 @@ Listener = Callable[[Event], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunResult:
+class RunResult(SavedRun):
     """Where a run ended, and what its language model has cost, planning included."""
 
-    folder: Path
     stop: Stop
     report: Path
     usage: Usage = field(default_factory=Usage)
@@ -149,12 +151,14 @@ def design(
     accept_known: bool | None = None,
     approve: Collection[Point] = (),
     on_event: Listener | None = None,
+    stop: StopSignal | None = None,
 ) -> RunResult:
     """Run the loop until code finds the objective met, out of budget, stalled or impossible.
 
-    At each point of `approve` the run ends with `AwaitingApproval`, and `resume` with a decision goes on. Raises `ImpossibleObjective` before
-    anything is spent when targets contradict each other or physics, or when no installed tool can measure any of them; `SpecError` for an
-    objective that says nothing, or in which words stand in the place of a requirement that were not understood (a `PlanCheck` is taken as it is).
+    At each point of `approve` the run ends with `AwaitingApproval`, and `resume` with a decision goes on. `stop` ends it from another
+    thread with `Interrupted`, to be resumed. Raises `ImpossibleObjective` before anything is spent when targets contradict each other or
+    physics, or when no installed tool can measure any of them; `SpecError` for an objective that says nothing, or in which words stand in
+    the place of a requirement that were not understood (a `PlanCheck` is taken as it is).
     """
     settings = settings or load_settings()
     name = reasoner or settings.reasoner
@@ -193,30 +197,33 @@ def design(
                 *([("usage", name, check.usage)] if check.usage is not None else []),
             ]
         )
-        return _go_on(folder, ledger, header=header, settings=settings, listener=on_event)
+        return _go_on(folder, ledger, header=header, settings=settings, listener=on_event, stop=stop)
 
 
 def resume(
-    run: Path,
+    run: Path | str,
     *,
     settings: Settings | None = None,
     decision: Decision | None = None,
     spec: DesignSpec | None = None,
     on_event: Listener | None = None,
+    stop: StopSignal | None = None,
 ) -> RunResult:
-    """Go on with an interrupted run; no finished record is computed again. A finished run returns what it found.
+    """Go on with an interrupted run, given by its folder or by its name; no finished record is computed again. A finished run returns what it found.
 
     A run that waits for a person needs a `decision`, or a changed `spec`, which approves; without one it raises `AwaitingApproval` once more.
     Raises `UsageError` for a decision on a run that does not wait, `ImpossibleObjective` for a specification that cannot be met.
     """
     settings = settings or load_settings()
+    if isinstance(run, str):
+        run = find_run(run, settings=settings)
     with locked(run), Ledger(run / LEDGER, create=False) as ledger:
         header = next((RunHeader.model_validate_json(entry.body) for entry in ledger.entries("run")), None)
         if header is None or not any(ledger.entries("plan")):
             raise LedgerError(f"{run} was cut off before its plan was written.", hint="Start the run again.")
         if decision is not None or spec is not None:
             _take_decision(ledger, run, decision=decision, spec=spec, settings=settings)
-        return _go_on(run, ledger, header=header, settings=settings, listener=on_event)
+        return _go_on(run, ledger, header=header, settings=settings, listener=on_event, stop=stop)
 
 
 def waiting(run: Path) -> Pause | None:
@@ -255,7 +262,13 @@ def _take_decision(
 
 
 def _go_on(
-    folder: Path, ledger: Ledger, *, header: RunHeader, settings: Settings, listener: Listener | None
+    folder: Path,
+    ledger: Ledger,
+    *,
+    header: RunHeader,
+    settings: Settings,
+    listener: Listener | None,
+    stop: StopSignal | None = None,
 ) -> RunResult:
     """Run the graph from its last checkpoint, or from the start. Raises `AwaitingApproval` where a person is to be asked."""
     ended = next((Stop.model_validate_json(entry.body) for entry in ledger.entries("stop")), None)
@@ -272,7 +285,9 @@ def _go_on(
         folder=folder,
     )
     _write_session(ledger, reasoner=reasoner, spent_before_s=spent)
-    executor = local_executor(log=folder / "worker.log", settings=settings)
+    executor: Executor = local_executor(log=folder / "worker.log", settings=settings)
+    if stop is not None:
+        executor, listener = stop.ends(executor), stop.heeded_by(listener)
     runner = ToolRunner(ledger, settings=settings, executor=executor, seed=header.seed)
     context = RunContext(
         folder=folder,
@@ -298,13 +313,18 @@ def _go_on(
                 EventKind.WARNING, text=f"By the changed plan {changed} candidates were judged again."
             )
         _run_graph(context)
+    except KeyboardInterrupt as error:
+        error.add_note(
+            f"Nothing that was finished is lost: matsmith.agents.resume({str(folder)!r}) goes on with this run."
+        )
+        raise
     finally:
         executor.close()
     pause = open_pause(ledger)
     if pause is not None:
         raise AwaitingApproval(pause, folder=folder)
-    stop = next(Stop.model_validate_json(entry.body) for entry in ledger.entries("stop"))
-    return _finished(folder, stop, usage=_model_usage(ledger), listener=listener)
+    ended = next(Stop.model_validate_json(entry.body) for entry in ledger.entries("stop"))
+    return _finished(folder, ended, usage=_model_usage(ledger), listener=listener)
 
 
 def _about_to_wait(context: RunContext) -> bool:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matsmith.tools.base import Tool
 
 _LONGEST = 2_000_000
+# Tools take 5000 atoms, which a CIF gives a line each. The parser's time grows with the square of the atoms: three times as many take
+# minutes, so they are counted before.
+MOST_LINES = 6000
 _CLOSED = "Give the id of a record, or the text of a file itself; this server reads no files for its callers."
 
 
@@ -39,6 +42,15 @@ def with_structures(
             if any(_exists(text) for text in _texts(value)):
                 raise UsageError(f"The argument {name} names a file of the server.", hint=_CLOSED)
     return taken
+
+
+def refuse_huge(text: str, what: str) -> None:
+    """Raises `UsageError` for a text of a structure that no tool could take, before it is parsed."""
+    if len(text) > _LONGEST or text.count("\n") > MOST_LINES:
+        raise UsageError(
+            f"{what} has more than {MOST_LINES} lines or {_LONGEST} characters.",
+            hint="Tools take cells of at most 5000 atoms: send a smaller one.",
+        )
 
 
 def _is_path(tool: Tool, name: str) -> bool:
@@ -81,11 +93,7 @@ def _crystal(text: str, name: str) -> Crystal:
     from matsmith.core.errors import StructureError
     from matsmith.tools.structure_files import read_structure
 
-    if len(text) > _LONGEST:
-        raise UsageError(
-            f"The structure in {name} has more than {_LONGEST} characters.",
-            hint="Send a smaller cell.",
-        )
+    refuse_huge(text, f"The structure in {name}")
     suffix = ".cif" if "_cell_length_a" in text or text.lstrip().startswith("data_") else ".poscar"
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"structure{suffix}"

@@ -37,6 +37,7 @@ class Call:
     running: threading.Event = field(default_factory=threading.Event)
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _over: threading.Event = field(default_factory=threading.Event)
+    _finished: threading.Event = field(default_factory=threading.Event)
 
     @property
     def cancelled(self) -> bool:
@@ -55,7 +56,12 @@ class Call:
 
     def finish(self) -> None:
         """Nothing runs for it any more."""
+        self._finished.set()
         self._over.set()
+
+    def is_finished(self, *, within_s: float) -> bool:
+        """Whether nothing runs for it any more, at once or after so long."""
+        return self._finished.wait(within_s)
 
     def wait_for_the_end(self) -> bool:
         """Wait until it is finished or cancelled; whether it was cancelled."""
@@ -91,6 +97,7 @@ class ToolService:
         """Run one tool and return its record. Raises `ToolError` for wrong arguments, `CallEnded` when the call was ended."""
         from matsmith.core.ledger import Ledger
         from matsmith.tools.registry import get_tool
+        from matsmith.tools.relax_first import run_relaxed
         from matsmith.tools.runner import ToolRunner
 
         tool = get_tool(name)
@@ -100,13 +107,13 @@ class ToolService:
             runner = ToolRunner(ledger, settings=self.settings, executor=executor)
             if not tool.needs_worker:
                 call.running.set()
-                return runner.run(name, whole_ids(name, arguments, ledger))
+                return run_relaxed(runner, name, whole_ids(name, arguments, ledger))
             self._wait_turn(call)
             watcher = threading.Thread(target=self._watch, args=(call,), name="call-watcher", daemon=True)
             watcher.start()
             try:
                 call.running.set()
-                return runner.run(name, whole_ids(name, arguments, ledger))
+                return run_relaxed(runner, name, whole_ids(name, arguments, ledger))
             finally:
                 call.finish()
                 watcher.join()
@@ -147,8 +154,11 @@ class ToolService:
 
     def _watch(self, call: Call) -> None:
         """End the worker when the caller leaves; it is this call's alone."""
-        if call.wait_for_the_end():
+        while call.wait_for_the_end():
+            # Again until it has left: it may just have been about to ask the worker.
             self._executor.close()
+            if call.is_finished(within_s=0.2):
+                return
 
 
 class _Endable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from html import escape
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -57,6 +58,10 @@ class Quantity(BaseModel):
 
     def __str__(self) -> str:
         return format_value(self.value, sigma=self.sigma, unit=self.unit)
+
+    def _repr_html_(self) -> str:
+        """The value as a notebook shows it; on hovering, what its sigma is measured against."""
+        return f'<span title="{escape(str(self.truth))}">{escape(str(self))}</span>'
 
 
 class Interval(BaseModel):

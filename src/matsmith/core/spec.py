@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import json
 import math
+from html import escape
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -250,6 +252,13 @@ class DesignSpec(BaseModel):
     def constraints(self) -> list[Target]:
         """Targets that can be met or not."""
         return [target for target in self.targets if target.is_constraint]
+
+    def _repr_html_(self) -> str:
+        """What is wanted, as a notebook shows it: each target, then every other choice that was made."""
+        chosen = self.model_dump(mode="json", exclude_defaults=True, exclude={"objective", "targets"})
+        lines = [target.describe() for target in self.targets]
+        lines += [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in chosen.items()]
+        return "<br>".join([f"<b>{escape(self.objective)}</b>", *(escape(line) for line in lines)])
 
     @property
     def hard_targets(self) -> list[Target]:

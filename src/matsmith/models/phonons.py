@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from matsmith.core.errors import UsageError
 from matsmith.core.space_group import spglib_or_none
+from matsmith.models.phonon_bands import Bands, bands_of
 from matsmith.models.potentials.interface import ArrayPotential, CrystalArrays, Evaluation, Refusal
 from matsmith.models.vibrational import Spectrum
 
@@ -34,13 +35,15 @@ _MOST_REPEATS = 8
 class PhononSettings:
     """How far images of an atom stand apart at least, how far atoms are moved, how large a supercell may be, how fine the mesh is.
 
-    `mesh_length_angstrom` over the length of a lattice vector is the number of wave vectors along it.
+    `mesh_length_angstrom` over the length of a lattice vector is the number of wave vectors along it. `bands` asks for the
+    frequencies along a path as well.
     """
 
     image_distance_angstrom: float = 9.0
     displacement_angstrom: float = 0.05
     max_supercell_atoms: int = 400
     mesh_length_angstrom: float = 60.0
+    bands: bool = False
 
     def __post_init__(self) -> None:
         for name in (
@@ -62,6 +65,7 @@ class Phonons:
     supercell_atoms: int
     displacements: int
     image_distance_angstrom: float
+    bands: Bands | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,4 +217,5 @@ def _spectrum(task: _Task, *, settings: PhononSettings) -> Phonons:
         supercell_atoms=len(made.supercell),
         displacements=len(moved),
         image_distance_angstrom=task.distance_angstrom,
+        bands=bands_of(made, task.structure) if settings.bands else None,
     )

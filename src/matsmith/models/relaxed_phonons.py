@@ -60,7 +60,7 @@ def relaxed_phonons(
         if isinstance(fine, PhononFailure):
             yield index, fine
             continue
-        coarse = replace(chosen, max_supercell_atoms=max(1, fine.supercell_atoms - 1))
+        coarse = replace(chosen, max_supercell_atoms=max(1, fine.supercell_atoms - 1), bands=False)
         small: Phonons | PhononFailure = fine
         for part in _COARSE_PARTS:
             coarse = replace(coarse, image_distance_angstrom=part * chosen.image_distance_angstrom)

@@ -16,6 +16,7 @@ from matsmith.knowledge.diffraction.mixture import Mixture, MixtureSearch
 from matsmith.knowledge.diffraction.scans import file_hash, read_scan
 from matsmith.knowledge.diffraction.sticks import Sticks, crystal_sticks, measured_sticks, radiation
 from matsmith.tools.base import Args, Deps, tool
+from matsmith.tools.drawn_facts import scan_fact
 
 # A further phase must lower the misfit by this share. Set on mixtures made with other seeds than those of the figures that
 # `benchmarks/diffraction.py` prints.
@@ -123,6 +124,9 @@ def run(args: IdentifyPhasesArgs, *, deps: Deps) -> Outcome:
             "line_width_deg": round(found.width_deg, 4),
             "unexplained_share": round(found.unexplained, 4),
             "searched": f"{len(phases)} phases",
+            "fitted_scan": scan_fact(
+                scan.two_theta_deg, found, wavelength_angstrom=sum(length * share for length, share in lines)
+            ),
             "nearly_as_good": [f"{other} in the place of {taken}" for taken, other, _ in found.alternatives],
         },
         method=Method(

@@ -26,6 +26,7 @@ from matsmith.models.phonons import PhononFailure, PhononSettings
 from matsmith.models.relaxed_phonons import IMAGINARY_THZ, ConvergedPhonons, relaxed_phonons
 from matsmith.models.vibrational import Spectrum
 from matsmith.tools.base import Args, Deps, StructureRef, tool
+from matsmith.tools.drawn_facts import bands_fact
 from matsmith.tools.melting import near_melting, refused_as_molten, swing_ratio
 from matsmith.tools.potential import identity as potential_identity
 from matsmith.tools.potential import is_default, name_of, potential
@@ -99,7 +100,7 @@ def run_many(batch: Sequence[PhononArgs], *, deps: Deps) -> Iterator[tuple[int, 
             structures,
             potential=model,
             pressure_gpa=pressure,
-            settings=PhononSettings(image_distance_angstrom=distance),
+            settings=PhononSettings(image_distance_angstrom=distance, bands=True),
         )
         for place, result in results:
             for index in asked[place]:
@@ -262,6 +263,7 @@ def _facts(
             "frequency_thz": [round(float(value), 2) for value in grid],
             "states_per_thz_and_cell": [round(float(value), 3) for value in states],
         },
+        **bands_fact(fine.bands, factor=correction.factor),
     }
 
 

@@ -26,6 +26,7 @@ from matsmith.models.quasi_harmonic import QuasiHarmonicCrystal, State
 from matsmith.models.quasi_harmonic_runs import VOLUME_FACTORS, QuasiHarmonicRun, quasi_harmonic_runs
 from matsmith.models.vibrational import Spectrum
 from matsmith.tools.base import Args, Deps, StructureRef, tool
+from matsmith.tools.drawn_facts import heating_fact
 from matsmith.tools.melting import near_melting, refused_as_molten
 from matsmith.tools.phonons import (
     Correction,
@@ -125,6 +126,7 @@ def _outcome(result: QuasiHarmonicRun, *, args: QuasiHarmonicArgs, deps: Deps) -
             **_facts(result, made, state=state, modulus_gpa=modulus, expansion=expansion),
             "swing_over_neighbour_distance": round(ratio, 4),
             "inconclusive": {"thermal_expansion": "; ".join(doubts)} if doubts else {},
+            **heating_fact(made, temperature_k=args.temperature_k, pressure_gpa=args.pressure_gpa),
         },
         crystal=Crystal.from_pymatgen(result.structure),
         method=method_of(

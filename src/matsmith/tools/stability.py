@@ -26,6 +26,7 @@ from matsmith.knowledge.offsets import shipped_offsets
 from matsmith.knowledge.references import GAP_SOURCE, ReferenceSet, references_for
 from matsmith.tools.base import Args, Deps, RecordRef, RelaxedRef, tool
 from matsmith.tools.competing_phases import SOURCE, phases_of
+from matsmith.tools.drawn_facts import competition_fact
 from matsmith.tools.error_distributions import bounded_below, rectified
 from matsmith.tools.potential import NAME, foreign, weights_hash
 from matsmith.tools.reference_identity import shipped_identity, tables_identity
@@ -206,6 +207,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             ],
             "word": references.verdict(likeliest, threshold_ev_per_atom=RATE_THRESHOLD_EV_PER_ATOM),
             **_rate_facts(references, searched),
+            "competition_drawn": competition_fact(others, crystal.formula),
         },
         method=Method(
             name="distance to the convex hull (qhull)",

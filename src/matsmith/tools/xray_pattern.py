@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
+from matsmith.core.crystal import Crystal
 from matsmith.core.errors import MatsmithError
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Method, Outcome
+from matsmith.core.space_group import spglib_or_none
 from matsmith.knowledge.diffraction.sticks import crystal_sticks, radiation
 from matsmith.tools.base import Args, Deps, StructureRef, tool
 
@@ -59,12 +63,13 @@ def run(args: XrayPatternArgs, *, deps: Deps) -> Outcome:
         )
     strongest = float(sticks.intensity[inside].max())
     percent = 100.0 * sticks.intensity / strongest
+    indices = _conventional(sticks.indices, crystal)
     table = [
         {
             "two_theta_deg": round(float(angles[i]), 4),
             "d_angstrom": round(float(sticks.d_angstrom[i]), 5),
             "percent": round(float(percent[i]), 2),
-            "hkl": " ".join(str(index) for index in sticks.indices[i]),
+            "hkl": " ".join(str(index) for index in indices[i]),
         }
         for i in range(angles.size)
         if inside[i] and percent[i] >= args.least_percent
@@ -79,6 +84,31 @@ def run(args: XrayPatternArgs, *, deps: Deps) -> Outcome:
         facts={"lines": [dict(line) for line in table], "wavelength_angstrom": round(mean, 6)},
         method=Method(name="kinematic powder pattern", reference="pymatgen's calculator of X-ray patterns"),
     )
+
+
+def _conventional(indices: Sequence[tuple[int, ...]], crystal: Crystal) -> Sequence[tuple[int, ...]]:
+    """Indices of the conventional cell for a crystal that is written in the primitive cell of a centred lattice; others as they are.
+
+    The angles are those of the cell as given: only the names of the planes change, 1 0 0 of a primitive cube's rhombohedron to 1 1 1.
+    """
+    structure = crystal.to_pymatgen()
+    cell = (np.array(structure.lattice.matrix), structure.frac_coords, list(structure.atomic_numbers))
+    dataset: Any = spglib_or_none("get_symmetry_dataset", cell, tolerance_angstrom=0.01)
+    if dataset is None:
+        return indices
+    whole = np.linalg.inv(np.asarray(dataset.transformation_matrix, dtype=np.float64)).T
+    rows = np.rint(whole)
+    if not np.allclose(whole, rows, atol=1e-3) or round(abs(float(np.linalg.det(rows)))) < 2:
+        return indices
+    found: list[tuple[int, ...]] = []
+    cubic = int(dataset.number) >= 195
+    for plane in indices:
+        h, k, l = (int(index) for index in rows @ np.array([plane[0], plane[1], plane[-1]]))  # noqa: E741
+        if cubic:  # all planes of the family are one line: it is named by its first
+            h, k, l = sorted((abs(h), abs(k), abs(l)), reverse=True)  # noqa: E741
+        sign = next((-1 if index < 0 else 1 for index in (h, k, l) if index), 1)
+        found.append((sign * h, sign * k, sign * l))
+    return found
 
 
 TOOL = run

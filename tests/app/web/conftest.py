@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 
 from matsmith.app.web.application import make_application
+from matsmith.app.web.guard import OneToken
 from matsmith.core.settings import Settings
 
 
@@ -32,14 +33,17 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @contextmanager
-def serving(settings: Settings, *, token: str = "") -> Generator[str]:
+def serving(settings: Settings, *, token: str = "", port: int = 0, **options: Any) -> Generator[str]:
     """Serve until the context ends; gives the address."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = int(probe.getsockname()[1])
+    if token:
+        options["gate"] = OneToken(token)
     server = uvicorn.Server(
         uvicorn.Config(
-            make_application(settings, token=token),
+            make_application(settings, **options),
             host="127.0.0.1",
             port=port,
             log_level="error",

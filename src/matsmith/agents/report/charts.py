@@ -91,16 +91,16 @@ class _Frame:
         parts: list[Child] = []
         for value in self.y_ticks:
             y = self.at_y(value)
-            parts.append(_line(left, y, right, y, "grid"))
-            parts.append(_text(_number(value), left - 9, y + 4, "tick", anchor="end"))
+            parts.append(line(left, y, right, y, "grid"))
+            parts.append(text_at(number_text(value), left - 9, y + 4, "tick", anchor="end"))
         for value in self.x_ticks:
             x = self.at_x(value)
-            parts.append(_line(x, bottom, x, bottom + 5, "base"))
-            parts.append(_text(_number(value), x, bottom + 19, "tick"))
-        parts.append(_line(left, bottom, right, bottom, "base"))
-        parts.append(_text(self.x_axis.name, (left + right) / 2, self.height - 7, "axis-title"))
+            parts.append(line(x, bottom, x, bottom + 5, "base"))
+            parts.append(text_at(number_text(value), x, bottom + 19, "tick"))
+        parts.append(line(left, bottom, right, bottom, "base"))
+        parts.append(text_at(self.x_axis.name, (left + right) / 2, self.height - 7, "axis-title"))
         turn = f"rotate(-90 13 {(top + bottom) / 2:.1f})"
-        parts.append(_text(self.y_axis.name, 13, (top + bottom) / 2, "axis-title", transform=turn))
+        parts.append(text_at(self.y_axis.name, 13, (top + bottom) / 2, "axis-title", transform=turn))
         return join(parts)
 
     def accepted(self) -> Markup | None:
@@ -143,8 +143,8 @@ def steps_chart(
     parts: list[Child] = [frame.drawn()]
     if goal is not None:
         level = frame.at_y(goal)
-        parts.append(_line(_LEFT, level, width - _RIGHT, level, "goal"))
-        parts.append(_text(f"wanted: {goal:g}", width - _RIGHT - 4, level - 6, "goal-name", anchor="end"))
+        parts.append(line(_LEFT, level, width - _RIGHT, level, "goal"))
+        parts.append(text_at(f"wanted: {goal:g}", width - _RIGHT - 4, level - 6, "goal-name", anchor="end"))
     parts.append(element("path", d=path, class_="steps"))
     parts += [_mark(frame, point) for point in points]
     return _chart(parts, title=title, width=width, height=height, text=_listing(points))
@@ -208,11 +208,11 @@ def _whiskers(frame: _Frame, point: Point) -> Markup:
     lines: list[Child] = []
     if point.x_sigma:
         lines.append(
-            _line(frame.at_x(point.x - point.x_sigma), y, frame.at_x(point.x + point.x_sigma), y, "whisker")
+            line(frame.at_x(point.x - point.x_sigma), y, frame.at_x(point.x + point.x_sigma), y, "whisker")
         )
     if point.y_sigma:
         lines.append(
-            _line(x, frame.at_y(point.y - point.y_sigma), x, frame.at_y(point.y + point.y_sigma), "whisker")
+            line(x, frame.at_y(point.y - point.y_sigma), x, frame.at_y(point.y + point.y_sigma), "whisker")
         )
     return join(lines)
 
@@ -233,19 +233,22 @@ def _listing(points: Sequence[Point]) -> str:
     return "; ".join(point.label for point in points[:30]) or "nothing to show"
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+    """A straight line of a class."""
     return element("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}", class_=kind)
 
 
-def _text(
+def text_at(
     content: str, x: float, y: float, kind: str, *, anchor: str = "middle", transform: str | None = None
 ) -> Markup:
+    """Words at a place, of a class."""
     return element(
         "text", content, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, class_=kind, transform=transform
     )
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """A number as it stands at a tick."""
     value = round(value, 12) + 0.0  # no negative zero
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
     return text.replace("-", "−").replace(",", "\u2009")

@@ -52,7 +52,10 @@ def element(tag: str, *children: Child, **attributes: str | float | bool | None)
         if value is True:
             parts.append(f" {name}")
             continue
-        text = f"{value:.6g}" if isinstance(value, float) else visible(str(value))
+        if isinstance(value, Markup):
+            text: str = value  # of this package: the long path of a drawing is not cut
+        else:
+            text = f"{value:.6g}" if isinstance(value, float) else visible(str(value))
         parts.append(f' {name}="{html.escape(text)}"')
     parts.append(">")
     if tag in _VOID:

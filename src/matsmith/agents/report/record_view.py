@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from matsmith.agents.figures.build import drawing_of
 from matsmith.agents.report.details import cell_text
+from matsmith.agents.report.figure_svg import figure_element
 from matsmith.agents.report.markup import Child, Markup, anchor, element, join
 from matsmith.agents.report.pieces import View, definitions
 from matsmith.agents.report.wording import duration_text, fact_text, fact_title, title_of, value_text
@@ -54,12 +56,25 @@ def _record(record: Record, owners: list[str]) -> Markup:
             element("span", what, class_="what"),
             element("span", record.id[:8], class_="mono quiet"),
         ),
-        element("div", definitions(_rows(record)), id=anchor("r", record.id), class_="record-body"),
+        element(
+            "div",
+            definitions(record_rows(record)),
+            record_figures(record),
+            id=anchor("r", record.id),
+            class_="record-body",
+        ),
         class_="record",
     )
 
 
-def _rows(record: Record) -> list[tuple[Child, Child]]:
+def record_figures(record: Record) -> Markup | None:
+    """The figures of a record, still; None where it has none. What a table holds stands among the facts."""
+    drawn = [figure_element(figure) for figure in drawing_of(record).figures if not figure.columns]
+    return element("div", *drawn, class_="charts") if drawn else None
+
+
+def record_rows(record: Record) -> list[tuple[Child, Child]]:
+    """Everything that a record holds, as names and values."""
     outcome, method = record.outcome, record.outcome.method
     rows: list[tuple[Child, Child]] = [
         ("record", element("span", record.id, class_="mono")),

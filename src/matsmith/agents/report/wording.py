@@ -25,6 +25,7 @@ _UNIT_PIECES = (
     ("uV", "µV"),
     ("*", "·"),
 )
+_LISTED = 12
 _FACT_UNITS = {
     "_mev_per_atom": "meV/atom",
     "_ev_per_atom": "eV/atom",
@@ -181,6 +182,8 @@ def fact_text(value: JsonValue) -> str:
 
     >>> fact_text({"MgO": 0.5, "Al2O3": 0.5}), fact_text(True), fact_text(["Fe", "O"])
     ('MgO 0.5, Al2O3 0.5', 'yes', 'Fe, O')
+    >>> fact_text({"frequency_thz": list(range(40))})
+    'frequency_thz: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 … (40 in all)'
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -188,7 +191,11 @@ def fact_text(value: JsonValue) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, list) and len(value) > _LISTED:
+        return f"{fact_text(value[:_LISTED])} … ({len(value)} in all)"
     if isinstance(value, dict):
+        if any(isinstance(inner, list) and len(inner) > _LISTED for inner in value.values()):
+            return ", ".join(f"{key}: {fact_text(inner)}" for key, inner in value.items())
         if all(not isinstance(inner, dict | list) for inner in value.values()):
             return ", ".join(f"{key} {fact_text(inner)}" for key, inner in value.items()) or "none"
         return json.dumps(value, ensure_ascii=False)

@@ -3,43 +3,62 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import threading
 from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from matsmith import __version__
-from matsmith.app.tool_service import ToolService
-from matsmith.app.web.guard import Guard
-from matsmith.app.web.runs import RunDesk, TooManyRunsError
-from matsmith.core.errors import BudgetExceeded, ImpossibleObjective, MatsmithError, ReasonerError, UsageError
+from matsmith.app.web.guard import Gate, Guard
+from matsmith.app.web.homes import Homes
+from matsmith.app.web.problems import ALWAYS, add_handlers, describe, problems
+from matsmith.app.web.room import MOST_RUNNING
+from matsmith.app.web.slow_calls import make_limiter
 
 if TYPE_CHECKING:
     from matsmith.core.settings import Settings
 
 STATIC = Path(__file__).with_name("static")
+_NEEDED_SOON = (
+    "matsmith.agents.session",
+    "matsmith.agents.planner",
+    "matsmith.agents.report.collect",
+    "matsmith.agents.conversation.conversation",
+    "matsmith.tools.registry",
+    "pymatgen.core",
+)
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
-def make_application(settings: Settings, *, hosts: Collection[str] = LOCAL_NAMES, token: str = "") -> FastAPI:
-    """The application. `hosts` are the names by which a browser may know it; `token`, when given, is needed by every call."""
-    from matsmith.app.web import routes_chat, routes_runs, routes_tools
+def make_application(
+    settings: Settings,
+    *,
+    hosts: Collection[str] = LOCAL_NAMES,
+    gate: Gate | None = None,
+    runs_each: int = MOST_RUNNING,
+    runs_together: int | None = None,
+) -> FastAPI:
+    """The application, for browsers that know it by one of the names in `hosts`.
+
+    The `gate`, when there is one, knows whose token a call carries. At most `runs_each` design runs are at work for one person, and
+    `runs_together` for all.
+    """
+    from matsmith.app.web import routes_chat, routes_plots, routes_runs, routes_tools
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        app.state.settings = settings
-        app.state.runs = RunDesk(settings=settings)
-        app.state.tools = ToolService(settings=settings)
-        app.state.threads = routes_chat.Threads(settings=settings)
+        threading.Thread(target=_load_ahead, name="load-ahead", daemon=True).start()
+        app.state.slow = make_limiter()
+        app.state.homes = Homes(settings=settings, runs_each=runs_each, runs_together=runs_together)
         try:
             yield
         finally:
-            app.state.threads.close()
-            app.state.tools.close()
+            app.state.homes.close()
 
     app = FastAPI(
         title="matsmith",
@@ -50,49 +69,21 @@ def make_application(settings: Settings, *, hosts: Collection[str] = LOCAL_NAMES
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    app.add_exception_handler(MatsmithError, _expected)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.include_router(routes_runs.router, prefix="/api")
-    app.include_router(routes_tools.router, prefix="/api")
-    app.include_router(routes_chat.router, prefix="/api")
+    add_handlers(app)
+    app.openapi = lambda: describe(app)
+    for router in (routes_runs.router, routes_tools.router, routes_chat.router, routes_plots.router):
+        app.include_router(router, prefix="/api", responses=problems(*ALWAYS))
 
     @app.get("/", include_in_schema=False)
     async def index() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(Guard, hosts=tuple(hosts), token=token)
+    app.add_middleware(Guard, hosts=tuple(hosts), gate=gate)
     return app
 
 
-async def _expected(request: Request, error: Exception) -> JSONResponse:
-    """An expected error as a sentence, what to do, and the status that belongs to it."""
-    del request
-    if not isinstance(error, MatsmithError):
-        raise error
-    status = 400
-    match error:
-        case TooManyRunsError():
-            status = 429
-        case ImpossibleObjective():
-            status = 422
-        case UsageError() if error.message.startswith("There is no") or " has no " in error.message:
-            status = 404
-        case BudgetExceeded() | ReasonerError():
-            status = 409
-        case _:
-            status = 400
-    return JSONResponse({"message": error.message, "hint": error.hint}, status_code=status)
-
-
-async def _malformed(request: Request, error: Exception) -> JSONResponse:
-    del request
-    first: Any = error.errors()[0] if isinstance(error, RequestValidationError) else {}
-    where = ".".join(str(part) for part in first.get("loc", ())[1:])
-    return JSONResponse(
-        {
-            "message": f"The call is malformed: {where or 'its body'}: {first.get('msg', 'cannot be read')}.",
-            "hint": "",
-        },
-        status_code=422,
-    )
+def _load_ahead() -> None:
+    """Import what the first calls need, so that they and those who look on need not wait for it."""
+    for name in _NEEDED_SOON:
+        importlib.import_module(name)

@@ -16,14 +16,21 @@ from pathlib import Path
 PAUSE_S = 0.05
 KEEP_ALIVE_S = 15.0
 _QUIET_PAUSE_S = 1.0
+_CHANGED = json.dumps({"kind": "changed", "data": {}})
+Stamp = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
 class Told:
-    """One event: its number from 1, and itself as one line of JSON."""
+    """One event: its number from 1, and itself as it goes to every browser."""
 
     number: int
-    line: str
+    block: bytes
+
+    @classmethod
+    def of(cls, number: int, line: str) -> Told:
+        """An event from one line of JSON."""
+        return cls(number, f"id: {number}\ndata: {line}\n\n".encode())
 
 
 @dataclass
@@ -39,14 +46,25 @@ class RunFeed:
     _viewers: int = 0
     _reader: asyncio.Task[None] | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether anybody has looked on yet."""
+        return self._reader is not None
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks on while it can still tell something; another feed is as good as one that is not."""
+        return self._reader is not None and not self._reader.done()
+
     async def follow(self, after: int = 0) -> AsyncIterator[Told | None]:
         """Events after a number, as they come; None now and then to keep the connection alive. Ends with the run."""
         self._viewers += 1
-        reader = self._reader
-        if reader is None or reader.done():
+        if not self.watched:
             self.ended = False
-            reader = self._reader = asyncio.create_task(self._read())
-        place = max(0, after)
+            self.told.clear()
+            self._reader = asyncio.create_task(self._read())
+        # Changes of a ledger are counted from when somebody first looked: an older number says nothing.
+        place = max(0, after) if self.path is not None else min(max(0, after), len(self.told))
         try:
             while True:
                 while place < len(self.told):
@@ -58,9 +76,8 @@ class RunFeed:
                     yield None
         finally:
             self._viewers -= 1
-            if self._viewers == 0:
-                reader.cancel()
-                self._reader = None
+            if self._viewers == 0 and self._reader is not None:
+                self._reader.cancel()
 
     async def _more_than(self, place: int) -> bool:
         """Wait until there is more, or the run has ended; False when neither came for a while."""
@@ -72,43 +89,48 @@ class RunFeed:
         return True
 
     async def _read(self) -> None:
-        if self.path is None:
-            await self._watch_ledger()
-            return
-        place, rest = sum(len(told.line.encode()) + 1 for told in self.told), b""
+        try:
+            await (self._watch_ledger() if self.path is None else self._tail_file(self.path))
+        finally:
+            # Whatever ended the reading: nobody may wait for ever.
+            self.ended = True
+            async with self._fresh:
+                self._fresh.notify_all()
+
+    async def _tail_file(self, path: Path) -> None:
+        place, rest = 0, b""
         while True:
-            alive = await asyncio.to_thread(self.alive)
-            fresh = await asyncio.to_thread(_tail, self.path, place)
+            alive, fresh = await asyncio.to_thread(self._look, path, place)
             place += len(fresh)
             *lines, rest = (rest + fresh).split(b"\n")
             if lines:
-                async with self._fresh:
-                    for line in lines:
-                        self.told.append(Told(len(self.told) + 1, line.decode("utf-8", errors="replace")))
-                    self._fresh.notify_all()
-            if not alive and not fresh:
-                await self._end()
+                await self._tell([line.decode("utf-8", errors="replace") for line in lines])
+            if fresh:
+                continue
+            if not alive:
                 return
             await asyncio.sleep(PAUSE_S)
 
+    def _look(self, path: Path, place: int) -> tuple[bool, bytes]:
+        """Whether the run is at work, asked first, and what it has told since: what it told last is not missed then."""
+        alive = self.alive()
+        return alive, _tail(path, place)
+
     async def _watch_ledger(self) -> None:
-        seen = 0
+        seen: Stamp = ()
         while True:
             alive = await asyncio.to_thread(self.alive)
-            changed = await asyncio.to_thread(_changed, self.ledger)
+            changed = await asyncio.to_thread(stamp_of, self.ledger)
             if changed != seen:
                 seen = changed
-                async with self._fresh:
-                    self.told.append(Told(len(self.told) + 1, json.dumps({"kind": "changed", "data": {}})))
-                    self._fresh.notify_all()
+                await self._tell([_CHANGED])
             if not alive:
-                await self._end()
                 return
             await asyncio.sleep(_QUIET_PAUSE_S)
 
-    async def _end(self) -> None:
+    async def _tell(self, lines: list[str]) -> None:
         async with self._fresh:
-            self.ended = True
+            self.told += [Told.of(len(self.told) + 1 + place, line) for place, line in enumerate(lines)]
             self._fresh.notify_all()
 
 
@@ -121,14 +143,16 @@ def _tail(path: Path, place: int) -> bytes:
         return b""
 
 
-def _changed(ledger: Path) -> int:
-    stamps: list[int] = []
+def stamp_of(ledger: Path) -> Stamp:
+    """When and how far a ledger was last written, for telling that it has changed."""
+    stamps: list[tuple[int, int]] = []
     for path in (ledger, ledger.with_name(f"{ledger.name}-wal")):
         try:
-            stamps.append(path.stat().st_mtime_ns)
+            found = path.stat()
         except OSError:
             continue
-    return max(stamps, default=0)
+        stamps.append((found.st_mtime_ns, found.st_size))
+    return tuple(stamps)
 
 
 async def as_server_sent(events: AsyncIterator[Told | None]) -> AsyncIterator[bytes]:
@@ -138,5 +162,5 @@ async def as_server_sent(events: AsyncIterator[Told | None]) -> AsyncIterator[by
         if told is None:
             yield b": still here\n\n"
         else:
-            yield f"id: {told.number}\ndata: {told.line}\n\n".encode()
+            yield told.block
     yield b"event: end\ndata: {}\n\n"

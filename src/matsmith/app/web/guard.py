@@ -8,9 +8,10 @@ that a form of another page cannot send. A token, when there is one, comes as a 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 COOKIE = "matsmith_token"
 HEADER = b"x-matsmith"
 LARGEST_BODY = 12_000_000
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{12,200}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # 3Dmol draws into a canvas and sets sizes by inline styles; scripts come from this server's own files alone.
 POLICY = (
@@ -39,13 +41,32 @@ _HEADERS = {
 }
 
 
-class Guard:
-    """The outermost layer of the application."""
+class Gate(Protocol):
+    """Knows whose token it is."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str], token: str = "") -> None:
+    def who(self, token: str) -> str | None:
+        """The name of a person, "" where nobody is told apart, None for a stranger."""
+        ...
+
+
+class OneToken:
+    """A gate for whoever knows one token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+
+    def who(self, token: str) -> str | None:
+        """Nobody in particular for the token, None for any other."""
+        return "" if hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token) else None
+
+
+class Guard:
+    """The outermost layer of the application; tells it in `request.state.person` who calls."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], gate: Gate | None = None) -> None:
         self._app = app
         self._hosts = {host.lower() for host in hosts}
-        self._token = token
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or hand on with the headers of safety."""
@@ -54,11 +75,13 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         headers = {key.lower(): value for key, value in scope["headers"]}
-        problem = self._problem(scope, headers)
+        in_address = _token_in_address(scope) if self._gate is not None else None
+        person = "" if self._gate is None else _person(self._gate, in_address, headers)
+        problem = self._problem(scope, headers, known=person is not None)
         if problem is not None:
             await _answer(send, *problem)
             return
-        give_cookie = self._token_in_address(scope)
+        scope.setdefault("state", {})["person"] = person
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -69,16 +92,16 @@ class Guard:
                     raw.append((b"content-security-policy", POLICY.encode()))
                 if b"cache-control" not in present:
                     raw.append((b"cache-control", b"no-store"))
-                if give_cookie:
+                if in_address:
                     raw.append(
-                        (b"set-cookie", f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict".encode())
+                        (b"set-cookie", f"{COOKIE}={in_address}; Path=/; HttpOnly; SameSite=Strict".encode())
                     )
                 message = {**message, "headers": raw}
             await send(message)
 
         await self._app(scope, _limited(receive), with_headers)
 
-    def _problem(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
+    def _problem(self, scope: Scope, headers: dict[bytes, bytes], *, known: bool) -> tuple[int, str] | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
         name = urlsplit(f"//{host}").hostname or ""
         if name not in self._hosts:
@@ -88,8 +111,11 @@ class Guard:
             return 403, "Calls from another page are refused."
         if headers.get(b"sec-fetch-site") == b"cross-site" and scope["method"] not in _SAFE:
             return 403, "Calls from another page are refused."
-        if not self._has_token(scope, headers):
-            return 401, "A token is needed: open the address that `matsmith serve` printed."
+        if not known:
+            return (
+                401,
+                "A token is needed: open the address that `matsmith serve` printed, or that you were given.",
+            )
         if scope["method"] not in _SAFE and HEADER not in headers:
             return 403, "A call that changes something needs the header X-Matsmith."
         length = headers.get(b"content-length", b"0")
@@ -97,25 +123,36 @@ class Guard:
             return 413, f"At most {LARGEST_BODY // 1_000_000} MB at once."
         return None
 
-    def _has_token(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
-        if not self._token or self._token_in_address(scope):
-            return True
-        given = headers.get(b"authorization", b"").decode("latin-1")
-        if hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
-            return True
-        cookies: SimpleCookie = SimpleCookie()
-        try:
-            cookies.load(headers.get(b"cookie", b"").decode("latin-1"))
-        except CookieError:
-            return False
-        held = cookies.get(COOKIE)
-        return held is not None and hmac.compare_digest(held.value.encode(), self._token.encode())
 
-    def _token_in_address(self, scope: Scope) -> bool:
-        if not self._token or scope["method"] != "GET" or scope["path"] != "/":
-            return False
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        return hmac.compare_digest(given.encode(), self._token.encode())
+def _person(gate: Gate, in_address: str | None, headers: dict[bytes, bytes]) -> str | None:
+    """Who calls: by the address alone where it has a token, else by the bearer token or the cookie."""
+    if in_address is not None:
+        return gate.who(in_address)
+    scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return gate.who(bearer)
+    cookie = _cookie(headers)
+    return gate.who(cookie) if cookie else None
+
+
+def _cookie(headers: dict[bytes, bytes]) -> str:
+    cookies: SimpleCookie = SimpleCookie()
+    try:
+        cookies.load(headers.get(b"cookie", b"").decode("latin-1"))
+    except CookieError:
+        return ""
+    held = cookies.get(COOKIE)
+    return held.value if held is not None else ""
+
+
+def _token_in_address(scope: Scope) -> str | None:
+    """The token of an address as it is printed, None where there is none; one that cannot stand in a cookie opens nothing."""
+    if scope["method"] != "GET" or scope["path"] != "/":
+        return None
+    given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("token")
+    if given is None:
+        return None
+    return given[0] if TOKEN.fullmatch(given[0]) else ""
 
 
 def _limited(receive: Receive) -> Receive:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import queue
+import asyncio
+import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Body, File, Path, Request, UploadFile
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
+from matsmith.app.web.event_stream import EventStream
+from matsmith.app.web.homes import home_of
+from matsmith.app.web.problems import TooLargeError, problems
 from matsmith.app.web.threads import Threads
 from matsmith.core.errors import MatsmithError
 
@@ -51,7 +54,7 @@ class Done(BaseModel):
 
 
 def _threads(request: Request) -> Threads:
-    return request.app.state.threads
+    return home_of(request).threads
 
 
 @router.get("/threads")
@@ -66,12 +69,12 @@ async def history(request: Request, thread: ThreadName) -> list[dict[str, Any]]:
     return await anyio.to_thread.run_sync(lambda: _threads(request).history(thread))
 
 
-@router.post("/threads/{thread}/files", status_code=201)
+@router.post("/threads/{thread}/files", status_code=201, responses=problems(413))
 async def send_file(request: Request, thread: ThreadName, file: Annotated[UploadFile, File()]) -> Kept:
     """Send a file into a conversation."""
     content = await file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
-        raise MatsmithError(
+        raise TooLargeError(
             f"The file has more than {LARGEST_FILE // 1_000_000} MB.", hint="Send a smaller one."
         )
     name = await anyio.to_thread.run_sync(
@@ -80,18 +83,25 @@ async def send_file(request: Request, thread: ThreadName, file: Annotated[Upload
     return Kept(name=name)
 
 
-@router.post("/threads/{thread}/turns", response_class=StreamingResponse)
-async def say(request: Request, thread: ThreadName, body: Annotated[Said, Body()]) -> StreamingResponse:
+@router.post("/threads/{thread}/turns", response_class=EventStream)
+async def say(request: Request, thread: ThreadName, body: Annotated[Said, Body()]) -> EventStream:
     """Say something; what happens comes as server-sent events, the last one of the kind `end` or `failed`."""
-    told: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    threads = _threads(request)
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+    def tell(data: Mapping[str, Any] | None) -> None:
+        # The turn goes on in its own thread when the browser, or the whole server, has gone.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(told.put_nowait, None if data is None else dict(data))
 
     def work() -> None:
         try:
-            _threads(request).say(thread, body.text, files=body.files, tell=lambda data: told.put(dict(data)))
+            threads.say(thread, body.text, files=body.files, tell=tell)
         except MatsmithError as error:
-            told.put({"kind": "failed", "text": error.message, "hint": error.hint})
+            tell({"kind": "failed", "text": error.message, "hint": error.hint})
         except Exception as error:
-            told.put(
+            tell(
                 {
                     "kind": "failed",
                     "text": f"matsmith met an error of its own ({type(error).__name__}).",
@@ -100,20 +110,15 @@ async def say(request: Request, thread: ThreadName, body: Annotated[Said, Body()
             )
             raise
         finally:
-            told.put(None)
+            tell(None)
 
     threading.Thread(target=work, name="turn", daemon=True).start()
-    return StreamingResponse(
-        _lines(told), media_type="text/event-stream", headers={"cache-control": "no-store"}
-    )
+    return EventStream(_lines(told), headers={"cache-control": "no-store"})
 
 
-async def _lines(told: queue.SimpleQueue[dict[str, Any] | None]) -> AsyncIterator[bytes]:
-    while True:
-        data = await anyio.to_thread.run_sync(told.get, abandon_on_cancel=True)
-        if data is None:
-            return
-        yield f"data: {json.dumps(data, ensure_ascii=False, default=str)}\n\n".encode()
+async def _lines(told: asyncio.Queue[dict[str, Any] | None]) -> AsyncIterator[bytes]:
+    while (data := await told.get()) is not None:
+        yield b"data: " + to_json(data, inf_nan_mode="null", fallback=str) + b"\n\n"
 
 
 @router.post("/threads/{thread}/confirm")

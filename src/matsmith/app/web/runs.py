@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matsmith.app.web.events import RunFeed
-from matsmith.core.errors import MatsmithError, UsageError
+from pydantic_core import to_json
+
+from matsmith.app.web.events import RunFeed, stamp_of
+from matsmith.app.web.room import Room
+from matsmith.core.errors import UsageError
 
 if TYPE_CHECKING:
     from matsmith.agents.conversation.run_process import RunProcess
@@ -16,11 +20,7 @@ if TYPE_CHECKING:
     from matsmith.core.record import Record
     from matsmith.core.settings import Settings
 
-MOST_RUNNING = 2
-
-
-class TooManyRunsError(MatsmithError):
-    """As many runs are at work as this machine should bear."""
+_MOST_DETAILS_KEPT = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,16 @@ class RunLine:
 
 
 class RunDesk:
-    """The runs of this installation. Methods block and are called from threads."""
+    """The runs of one folder of runs. Methods block and are called from threads."""
 
-    def __init__(self, *, settings: Settings) -> None:
+    def __init__(self, *, settings: Settings, room: Room | None = None) -> None:
         self.settings = settings
+        self._room = room or Room()
         self._processes: dict[str, RunProcess] = {}
         self._feeds: dict[str, RunFeed] = {}
+        self._details: OrderedDict[str, tuple[object, bytes]] = OrderedDict()
         self._lock = threading.RLock()
+        self._collecting = threading.Lock()
 
     def list(self) -> list[RunLine]:
         """All runs, newest first; those that began a moment ago first of all."""
@@ -75,14 +78,19 @@ class RunDesk:
         from matsmith.agents.conversation.run_process import start
         from matsmith.agents.decisions import Plan
         from matsmith.agents.planner import PlanCheck
-        from matsmith.core.errors import ImpossibleObjective
+        from matsmith.core.errors import ImpossibleObjective, SpecError
 
         spec = read_spec(body.get("spec"))
+        if not spec.targets and not spec.objective.strip():
+            raise SpecError(
+                "The specification wants nothing.",
+                hint="Give an objective or a target; /api/plan makes both.",
+            )
         check = PlanCheck.of(Plan(spec=spec), settings=self.settings)
         if check.refusal is not None:
             raise ImpossibleObjective(check.refusal, hint="Change the objective.")
-        with self._lock:
-            self._make_room()
+        with self._room.lock:
+            self._room.check(self.settings.runs_dir)
             run = start(
                 spec,
                 settings=self.settings,
@@ -105,43 +113,41 @@ class RunDesk:
         """Go on with a run that was stopped, or decide what it waits for."""
         from matsmith.agents.conversation.run_process import go_on
 
-        folder = self.named(name).folder
-        with self._lock:
-            self._make_room()
+        info = self.named(name)
+        folder, state = info.folder, self._state(info)
+        if state == "running":
+            raise UsageError(f"The run {name} is at work.", hint="Watch it, or stop it first.")
+        if state not in ("interrupted", "waiting"):
+            raise UsageError(f"The run {name} has ended ({state}).", hint="Start another one.")
+        with self._room.lock:
+            self._room.check(self.settings.runs_dir)
             self._processes[name] = go_on(folder, settings=self.settings, decision=decision)
             self._feeds.pop(name, None)
         return name
 
-    def _make_room(self) -> None:
-        at_work = sum(run.alive for run in self._processes.values())
-        if at_work >= MOST_RUNNING:
-            raise TooManyRunsError(
-                f"{at_work} runs are at work already.",
-                hint="Wait for one to end, or stop one.",
-                retryable=True,
-            )
+    def detail(self, name: str) -> bytes:
+        """Everything that the page shows of a run, as JSON; records are fetched one by one.
 
-    def detail(self, name: str) -> dict[str, Any]:
-        """Everything that the page shows of a run; records are fetched one by one."""
-        from matsmith.agents.report.collect import collect
+        Collected once for each change of the run, however many look on: all of them ask when a candidate has been judged.
+        """
         from matsmith.agents.runs import LEDGER
-        from matsmith.core.ledger import Ledger
 
         young = self._without_ledger(name)
         if young is not None:
-            return young
+            return to_json(young)
         info = self.named(name)
-        with Ledger(info.folder / LEDGER, create=False) as ledger:
-            report = collect(ledger)
-        body = report.model_dump(mode="json", exclude={"records"})
-        for candidate in body["candidates"]:
-            candidate.pop("crystal", None)
-        return {
-            **body,
-            "name": name,
-            "state": self._state(info),
-            "report_ready": self._report(info) is not None,
-        }
+        ready = self._report(info) is not None
+        with self._collecting:
+            # The stamp before the reading: what is written meanwhile is collected the next time.
+            key = (stamp_of(info.folder / LEDGER), self._state(info), ready)
+            held = self._details.get(name)
+            if held is None or held[0] != key:
+                body = {**_collected(info.folder), "name": name, "state": key[1], "report_ready": ready}
+                held = self._details[name] = (key, to_json(body, inf_nan_mode="null"))
+            self._details.move_to_end(name)
+            while len(self._details) > _MOST_DETAILS_KEPT:
+                self._details.popitem(last=False)
+            return held[1]
 
     def record(self, name: str, record_id: str) -> Record:
         """A record of a run. Raises `UsageError` when there is none."""
@@ -174,20 +180,28 @@ class RunDesk:
 
         with self._lock:
             held = self._feeds.get(name)
-            if held is None:
-                run = self._process(name)
-                path = run.folder / EVENTS
-                at_work = (lambda: run.alive) if path.is_file() else (lambda: is_locked(run.folder))
-                held = RunFeed(
-                    path=path if path.is_file() else None, ledger=run.folder / LEDGER, alive=at_work
-                )
-                self._feeds[name] = held
-            return held
+            if held is not None and (held.watched or not held.begun):
+                return held
+            run = self._process(name)
+            path: Path | None = run.folder / EVENTS
+            alive = lambda: run.alive  # noqa: E731
+            if not run.alive and (not (run.folder / EVENTS).is_file() or is_locked(run.folder)):
+                # Somebody's own command works on it and tells nothing into its folder.
+                path, alive = None, lambda: is_locked(run.folder)
+            self._feeds = {other: feed for other, feed in self._feeds.items() if feed.watched}
+            feed = self._feeds[name] = RunFeed(path=path, ledger=run.folder / LEDGER, alive=alive)
+            return feed
 
     def named(self, name: str) -> RunInfo:
-        """A run by its whole name. Raises `UsageError`: nothing that a browser sends becomes a path."""
-        from matsmith.agents.runs import list_runs
+        """A run by its whole name. Raises `UsageError`: a name is looked for among those that there are, it never becomes a path."""
+        from matsmith.agents.runs import LEDGER, describe, list_runs
 
+        folder = self.settings.runs_dir
+        inside = (
+            next((path for path in folder.iterdir() if path.name == name), None) if folder.is_dir() else None
+        )
+        if inside is not None and (inside / LEDGER).is_file():
+            return describe(inside.resolve())
         for run in list_runs(self.settings):
             if run.name == name:
                 return run
@@ -196,9 +210,13 @@ class RunDesk:
     def _process(self, name: str) -> RunProcess:
         """The run of this name with its process, if it has one."""
         from matsmith.agents.conversation.run_process import attach
+        from matsmith.agents.runs import LEDGER
 
         held = self._processes.get(name)
-        return held if held is not None else attach(self.named(name).folder)
+        if held is not None and (held.alive or not (held.folder / LEDGER).is_file()):
+            return held
+        # Not the one that this server started: a conversation, or another server, may have gone on with it.
+        return attach(self.named(name).folder)
 
     def _without_ledger(self, name: str) -> dict[str, Any] | None:
         """What can be said of a run that was started a moment ago, or that failed before it began."""
@@ -229,6 +247,19 @@ class RunDesk:
 
         path = info.folder / REPORT
         return path if path.is_file() else None
+
+
+def _collected(folder: Path) -> dict[str, Any]:
+    from matsmith.agents.report.collect import collect
+    from matsmith.agents.runs import LEDGER
+    from matsmith.core.ledger import Ledger
+
+    with Ledger(folder / LEDGER, create=False) as ledger:
+        report = collect(ledger)
+    body = report.model_dump(mode="json", exclude={"records"})
+    for candidate in body["candidates"]:
+        candidate.pop("crystal", None)
+    return body
 
 
 def read_spec(data: Any) -> Any:

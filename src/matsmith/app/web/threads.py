@@ -1,18 +1,19 @@
-"""Conversations of the page: each in a thread of its own, its turns one after another, the physics process shared among all."""
+"""Conversations of the page: each in a thread of its own, its turns one after another, the worker shared among all."""
 
 from __future__ import annotations
 
 import queue
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matsmith.app.structure_text import refuse_huge
+from matsmith.app.web.shared_worker import SharedExecutor, SharedWorker
 from matsmith.core.errors import UsageError
-from matsmith.core.executor import Executor, Message
 
 if TYPE_CHECKING:
     from matsmith.agents.conversation.chat_tools import Confirmation
@@ -23,34 +24,8 @@ if TYPE_CHECKING:
 MOST_OPEN = 12
 CONFIRM_WITHIN_S = 600.0
 _FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-KINDS = (".cif", ".vasp", ".poscar", ".csv", ".xy", ".pdf", ".txt", ".md", ".json", ".html", ".xml", ".bib")
-
-
-class SharedExecutor:
-    """One worker for many conversations, one request at a time. Closing it ends only what its own conversation runs."""
-
-    def __init__(self, inner: Executor, turn: threading.Lock) -> None:
-        self._inner = inner
-        self._turn = turn
-        self._mine = threading.Event()
-
-    def stream(self, request: Message, *, deadline: float | None = None) -> Iterator[Message]:
-        """Wait for the worker, then yield its replies."""
-        with self._turn:
-            self._mine.set()
-            try:
-                yield from self._inner.stream(request, deadline=deadline)
-            finally:
-                self._mine.clear()
-
-    def warm_up(self) -> None:
-        """Begin to start."""
-        self._inner.warm_up()
-
-    def close(self) -> None:
-        """End the worker where it works for this conversation."""
-        if self._mine.is_set():
-            self._inner.close()
+_LONG_KINDS = (".csv", ".xy", ".pdf", ".txt", ".md", ".json", ".html", ".xml", ".bib")
+KINDS = (".cif", ".vasp", ".poscar", *_LONG_KINDS)
 
 
 @dataclass
@@ -67,15 +42,12 @@ class Talk:
 
 
 class Threads:
-    """All conversations of the page."""
+    """All conversations of one person."""
 
-    def __init__(self, *, settings: Settings) -> None:
-        from matsmith.tools.runner import local_executor
-
+    def __init__(self, *, settings: Settings, worker: SharedWorker) -> None:
         self.settings = settings
         settings.state_dir.mkdir(parents=True, exist_ok=True)
-        self._worker = local_executor(log=settings.state_dir / "page-worker.log", settings=settings)
-        self._turn = threading.Lock()
+        self._worker = worker
         self._talks: dict[str, Talk] = {}
         self._lock = threading.Lock()
 
@@ -86,7 +58,6 @@ class Threads:
             self._talks.clear()
         for talk in talks:
             self._end(talk)
-        self._worker.close()
 
     def list(self) -> list[dict[str, Any]]:
         """All threads, the last spoken in first."""
@@ -134,6 +105,8 @@ class Threads:
             raise UsageError(
                 f"Nothing here reads a file like {plain}.", hint=f"Send one of {', '.join(KINDS)}."
             )
+        if not plain.lower().endswith(_LONG_KINDS):
+            refuse_huge(content.decode("latin-1"), plain)
         folder = thread_folder(thread, settings=self.settings) / "uploads"
         folder.mkdir(parents=True, exist_ok=True)
         target, count = folder / plain, 1
@@ -192,7 +165,7 @@ class Threads:
             if len(self._talks) >= MOST_OPEN and idle is not None:
                 del self._talks[idle.name]
                 self._end(idle)
-            talk = Talk(name=name, executor=SharedExecutor(self._worker, self._turn))
+            talk = Talk(name=name, executor=self._worker.share())
             self._talks[name] = talk
             return talk
 
@@ -213,7 +186,12 @@ class Threads:
 
         conversation = self._open(talk)
         conversation.confirm = ask
-        result = conversation.say(text, files=files, on_event=on_event)
+        try:
+            result = conversation.say(text, files=files, on_event=on_event)
+        except KeyboardInterrupt:
+            # Stopped before the turn had begun to work, as while it read the files.
+            tell({"kind": "failed", "text": "Stopped.", "hint": ""})
+            return
         tell(
             {
                 "kind": "end",

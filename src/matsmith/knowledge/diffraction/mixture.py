@@ -55,6 +55,7 @@ class Mixture:
     """The phases found, largest first; `unexplained` is the share of the net intensity that none of them explains.
 
     `alternatives` are phases that explain the scan nearly as well in the place of one that was taken: (taken, other, worse by).
+    `net` and `fitted` (n,) are the counts less their background and what the phases explain of them.
     """
 
     parts: tuple[Part, ...]
@@ -63,6 +64,8 @@ class Mixture:
     unexplained: float
     misfit: float
     alternatives: tuple[tuple[str, str, float], ...]
+    net: Floats
+    fitted: Floats
 
 
 @dataclass
@@ -426,6 +429,8 @@ class MixtureSearch:
             unexplained=max(0.0, left - noise) / max(total, 1e-300),
             misfit=float(np.sqrt(fit.cost / self.net.size)),
             alternatives=tuple(one for one in alternatives if one[1] not in taken),
+            net=self.net,
+            fitted=model,
         )
 
 

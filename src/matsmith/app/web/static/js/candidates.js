@@ -1,6 +1,6 @@
 // Candidates of a run: the table that can be sorted, and what is drawn of them.
 
-import { h, chip } from "./dom.js";
+import { h, chip, dialog, table } from "./dom.js";
 import { titleOf } from "./api.js";
 import { plot } from "./plots.js";
 import { recordButton } from "./record.js";
@@ -58,7 +58,14 @@ export function worst(candidate) {
   return answers.includes("not met") ? "not met" : answers.includes("unknown") ? "unknown" : candidate.meets ? "met" : "unknown";
 }
 
-export function targetPlots(candidates, { targets, names, open }) {
+// What a point of a candidate leads to: its two numbers, each of which leads to its record, and the candidate itself.
+function pointDialog(run, candidate, quantities, choose) {
+  const box = dialog(candidate.formula, table(["property", "value", "by"], quantities.map((q) => [q.title, recordButton(run, q.record, q.text), q.tool.replaceAll("_", " ")]), { caption: "The numbers of this point" }),
+    h("p", { class: "hint small" }, "A number opens the record it stands in: what was computed, from what and how."),
+    h("button", { type: "button", onclick: () => { box.close(); choose(candidate); } }, `Show ${candidate.formula}`));
+}
+
+export function targetPlots(candidates, { targets, names, run, open }) {
   const measured = [...new Set(targets.map((target) => target.property))].filter((name) => candidates.filter((each) => quantityOf(each, name)).length > 1);
   const others = [...new Set(candidates.flatMap((each) => each.quantities.map((q) => q.name)))].filter((name) => !measured.includes(name) && !DULL.has(name) && candidates.filter((each) => quantityOf(each, name)).length > 2);
   const axes = [...measured, ...others].slice(0, 3);
@@ -67,7 +74,7 @@ export function targetPlots(candidates, { targets, names, open }) {
     const [x, y] = [axes[i], axes[j]];
     const points = (wanted) => candidates.filter((each) => wanted === (each.meets ? "met" : "other") && quantityOf(each, x) && quantityOf(each, y)).map((each) => {
       const qx = quantityOf(each, x), qy = quantityOf(each, y);
-      return { x: qx.quantity.value, y: qy.quantity.value, dx: qx.quantity.sigma, dy: qy.quantity.sigma, label: `${each.formula}: ${qx.text}; ${qy.text}`, open: () => open(each), hollow: wanted !== "met" };
+      return { x: qx.quantity.value, y: qy.quantity.value, dx: qx.quantity.sigma, dy: qy.quantity.sigma, label: `${each.formula}: ${qx.text}; ${qy.text}`, open: () => pointDialog(run, each, [qx, qy], open), hollow: wanted !== "met" };
     });
     const guide = (property) => targets.filter((target) => target.property === property && target.value !== null && target.value !== undefined).flatMap((target) => [target.value, target.upper].filter((v) => v !== null && v !== undefined).map((at) => ({ at, label: "target" })));
     const front = paretoFront(candidates, targets, x, y);

@@ -1,14 +1,15 @@
-// Plots as SVG, drawn from plain numbers: hover or tab to a mark to read it, click to open it, export as SVG or PNG.
+// Plots as SVG from plain numbers, as wide as their place: hover, touch or arrow keys read a point, a click opens it; export as SVG, PNG, CSV.
 
-import { h, save } from "./dom.js";
+import { h, fill, save, table } from "./dom.js";
 
 const NS = "http://www.w3.org/2000/svg";
-const WIDTH = 560, HEIGHT = 340, LEFT = 64, RIGHT = 16, TOP = 14, BOTTOM = 48;
 const COLOURS = ["--s1", "--s2", "--s3", "--s4", "--s5"];
+const LEFT = 62, RIGHT = 16, TOP = 14, BOTTOM = 46;
+const REACH = 26, MOST_ROWS = 300;
 
-function s(tag, attributes = {}, ...children) {
+export function s(tag, attributes = {}, ...children) {
   const element = document.createElementNS(NS, tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) if (value !== undefined && value !== false) element.setAttribute(name, value);
   element.append(...children.flat().map((child) => (child instanceof Node ? child : document.createTextNode(child))));
   return element;
 }
@@ -26,110 +27,298 @@ export function ticks(low, high, count = 5) {
   return found;
 }
 
-function range(values, lines) {
-  const all = [...values, ...lines].filter(Number.isFinite);
-  if (!all.length) return [0, 1];
-  let low = Math.min(...all), high = Math.max(...all);
+export const shown = (value) => (Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(1) : String(Number(value.toPrecision(5)))).replace("-", "−");
+
+function range(values, axis) {
+  const all = values.filter(Number.isFinite);
+  if (!all.length) return [axis.low ?? 0, axis.high ?? 1];
+  let low = Infinity, high = -Infinity;
+  for (const value of all) { low = Math.min(low, value); high = Math.max(high, value); }
   if (low === high) { low -= Math.abs(low) * 0.1 || 1; high += Math.abs(high) * 0.1 || 1; }
   const margin = (high - low) * 0.06;
-  return [low - margin, high + margin];
+  // Named places end the axis sharply, and so does an end that is given.
+  const sharp = axis.ticks?.length;
+  return [axis.low !== undefined && axis.low <= low ? axis.low : sharp ? low : low - margin, axis.high !== undefined && axis.high >= high ? axis.high : sharp ? high : high + margin];
 }
 
-const shown = (value) => (Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(1) : String(Number(value.toPrecision(6))));
-
-// series: [{name, points: [{x, y, dx, dy, label, open}], line, colour}]; lines: {x: [{at, label}], y: [...]}
+// What plot() and the figures of records have in common: see `scene` below for its shape.
 export function plot({ title, x, y, series, lines = {}, legend = true, whole = false }) {
-  const points = series.flatMap((each) => each.points);
-  const linesX = (lines.x ?? []).map((line) => line.at), linesY = (lines.y ?? []).map((line) => line.at);
-  const [x0, x1] = range(points.map((point) => point.x), linesX), [y0, y1] = range(points.map((point) => point.y), linesY);
-  const px = (value) => LEFT + ((value - x0) / (x1 - x0)) * (WIDTH - LEFT - RIGHT);
-  const py = (value) => HEIGHT - BOTTOM - ((value - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
-  const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "plot", role: "group", "aria-label": title, xmlns: NS });
-  const integer = (list) => (whole ? list.filter(Number.isInteger) : list);
-  for (const value of integer(ticks(x0, x1, 6))) {
-    svg.append(s("line", { class: "grid-line", x1: px(value), x2: px(value), y1: TOP, y2: HEIGHT - BOTTOM }));
-    svg.append(s("text", { x: px(value), y: HEIGHT - BOTTOM + 17, "text-anchor": "middle" }, shown(value)));
-  }
-  for (const value of ticks(y0, y1, 5)) {
-    svg.append(s("line", { class: "grid-line", x1: LEFT, x2: WIDTH - RIGHT, y1: py(value), y2: py(value) }));
-    svg.append(s("text", { x: LEFT - 7, y: py(value) + 4, "text-anchor": "end" }, shown(value)));
-  }
-  svg.append(s("path", { class: "axis", fill: "none", d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - RIGHT}` }));
-  svg.append(s("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 10, "text-anchor": "middle" }, x));
-  svg.append(s("text", { transform: `translate(14 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)`, "text-anchor": "middle" }, y));
-  for (const line of lines.x ?? []) guide(svg, px(line.at), TOP, px(line.at), HEIGHT - BOTTOM, line.label, px(line.at) + 4, TOP + 11);
-  for (const line of lines.y ?? []) guide(svg, LEFT, py(line.at), WIDTH - RIGHT, py(line.at), line.label, LEFT + 6, py(line.at) - 5);
-  series.forEach((each, index) => {
-    const ink = each.colour ?? colour(index);
-    if (each.line && each.points.length > 1) {
-      const path = each.points.map((point, place) => `${place ? "L" : "M"}${px(point.x).toFixed(1)} ${py(point.y).toFixed(1)}`).join("");
-      svg.append(s("path", { d: path, fill: "none", stroke: ink, "stroke-width": 2, "stroke-linejoin": "round" }));
-    }
-    if (each.bare) return;
-    for (const point of each.points) {
-      if (point.dy) svg.append(s("line", { x1: px(point.x), x2: px(point.x), y1: py(point.y - point.dy), y2: py(point.y + point.dy), stroke: ink, "stroke-opacity": .45 }));
-      if (point.dx) svg.append(s("line", { x1: px(point.x - point.dx), x2: px(point.x + point.dx), y1: py(point.y), y2: py(point.y), stroke: ink, "stroke-opacity": .45 }));
-      const label = point.label ?? `${shown(point.x)}, ${shown(point.y)}`;
-      const mark = s("circle", { class: "mark", cx: px(point.x), cy: py(point.y), r: point.large ? 6.5 : 4.5, fill: point.hollow ? "var(--card)" : ink, stroke: ink, "stroke-width": 1.6, tabindex: 0, role: point.open ? "button" : "img", "aria-label": label });
-      tipped(mark, label);
-      if (point.open) {
-        mark.style.cursor = "pointer";
-        mark.addEventListener("click", point.open);
-        mark.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); point.open(); } });
-      }
-      svg.append(mark);
-    }
+  return framed({
+    title, legend,
+    x: { title: x, whole }, y: { title: y },
+    series: series.map((each, index) => {
+      const ink = each.colour ?? colour(index);
+      return { name: each.name, ink, style: each.line ? "line" : "points", marks: !each.bare, quiet: Boolean(each.bare), points: each.points };
+    }),
+    guides: [...(lines.x ?? []).map((line) => ({ axis: "x", at: line.at, name: line.label, met: true })), ...(lines.y ?? []).map((line) => ({ axis: "y", at: line.at, name: line.label, met: true }))],
   });
-  return framed(title, svg, legend && series.length > 1 ? series : []);
 }
 
-function guide(svg, x1, y1, x2, y2, label, tx, ty) {
-  svg.append(s("line", { x1, y1, x2, y2, stroke: "var(--met)", "stroke-width": 1.4, "stroke-dasharray": "6 4" }));
-  if (label) svg.append(s("text", { x: tx, y: ty, style: "fill: var(--met)" }, label));
+// scene: {title, note, x, y: {title, ticks, low, high, whole}, series: [{name, style, ink, points: [{x, y, dx, dy, label, name, open, hollow, large}], marks, quiet, dashed, heavy}],
+//         guides: [{axis, at, name}], words: [{x, y, text}], bare: no axes, equal: one scale for both}
+function draw(scene, width) {
+  const { series, bare, equal } = scene;
+  const left = bare ? 26 : LEFT, right = bare ? 26 : RIGHT, top = bare ? 24 : TOP, bottom = bare ? 26 : BOTTOM;
+  const whole = series.flatMap((each) => each.points);
+  const spread = (name, delta) => whole.flatMap((point) => (point[delta] ? [point[name] - point[delta], point[name] + point[delta]] : [point[name]]));
+  const guides = scene.guides ?? [];
+  let [x0, x1] = range([...spread("x", "dx"), ...guides.filter((each) => each.axis === "x").map((each) => each.at)], scene.x);
+  let [y0, y1] = range([...spread("y", "dy"), ...guides.filter((each) => each.axis === "y").map((each) => each.at)], scene.y);
+  let inner = width - left - right, tall = Math.round(Math.min(320, Math.max(210, inner * 0.62)));
+  let aside = 0;
+  if (bare) { [x0, x1] = bounds(whole.map((point) => point.x)); [y0, y1] = bounds(whole.map((point) => point.y)); }
+  if (equal) {
+    const most = Math.min(inner, bare ? 520 : 400);
+    aside = (inner - most) / 2;
+    inner = most;
+    tall = inner * ((y1 - y0) / (x1 - x0));
+  }
+  const start = left + aside, end = start + inner, base = top + tall, height = base + bottom;
+  const px = (value) => start + ((value - x0) / (x1 - x0)) * inner;
+  const py = (value) => base - ((value - y0) / (y1 - y0)) * tall;
+  const svg = s("svg", { viewBox: `0 0 ${width} ${height.toFixed(1)}`, class: "plot", xmlns: NS });
+  if (!bare) frame(svg, scene, { px, py, start, end, top, base, height, x: [x0, x1], y: [y0, y1], inner, tall });
+  const boxes = [], spots = [], wanted = [];
+  for (const line of guides) guide(svg, line, { px, py, start, end, top, base, boxes });
+  for (const words of scene.words ?? []) {
+    const x = px(words.x), low = py(words.y) > base - 5;
+    svg.append(s("text", { x, y: low ? py(words.y) + 20 : py(words.y) - 10, "text-anchor": "middle", class: "strong" }, words.text));
+    boxes.push([x - 14, py(words.y) - 24, x + 14, py(words.y) + 24]);
+  }
+  for (const each of series) {
+    trace(svg, each, { px, py, base, y0 });
+    for (const point of each.points) {
+      if (!Number.isFinite(point.x) || !Number.isFinite(point.y)) continue;
+      const x = px(point.x), y = py(point.y), marked = each.marks ?? (each.style === "points" || each.style === "sticks");
+      if (point.dy) svg.append(s("path", { class: "whisker", d: `M${r(x)} ${r(py(point.y - point.dy))}V${r(py(point.y + point.dy))}m-4 0h8m-4 0M${r(x - 4)} ${r(py(point.y - point.dy))}h8`, stroke: each.ink }));
+      if (point.dx) svg.append(s("path", { class: "whisker", d: `M${r(px(point.x - point.dx))} ${r(y)}H${r(px(point.x + point.dx))}`, stroke: each.ink }));
+      if (each.quiet) continue;
+      const label = point.label || `${shown(point.x)}, ${shown(point.y)}`;
+      if (marked) svg.append(mark(each, point, { x, y, floor: py(Math.max(0, y0)), label }));
+      spots.push({ x, y, label, open: point.open, stick: each.style === "sticks" });
+      if (point.name) wanted.push({ x, y, text: point.name, large: point.large, stick: each.style === "sticks", height: point.y });
+    }
+  }
+  for (const spot of spots) if (!spot.stick) boxes.push([spot.x - 3.5, spot.y - 3.5, spot.x + 3.5, spot.y + 3.5]);
+  name(svg, wanted, { boxes, width, top, end });
+  return { svg, spots };
 }
 
-export function framed(title, svg, series = []) {
-  const name = title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
-  return h("figure", { class: "card" },
-    h("div", { class: "row spread" }, h("figcaption", {}, title),
+const r = (value) => value.toFixed(1);
+
+function bounds(values) {
+  const all = values.filter(Number.isFinite);
+  return all.length ? [Math.min(...all), Math.max(...all)] : [0, 1];
+}
+
+function frame(svg, scene, { px, py, start, end, top, base, height, x: [x0, x1], y: [y0, y1], inner, tall }) {
+  const named = scene.x.ticks ?? [];
+  const across = named.length ? named : ticks(x0, x1, Math.max(3, Math.floor(inner / 80))).filter((value) => !scene.x.whole || Number.isInteger(value)).map((value) => [value, shown(value)]);
+  let last = -Infinity;
+  for (const [value, text] of across) {
+    const x = px(value);
+    svg.append(s("line", { class: named.length ? "axis" : "grid-line", x1: r(x), x2: r(x), y1: top, y2: r(base) }));
+    const half = 3.6 * text.length;
+    if (x - half > last + 3) { svg.append(s("text", { x: r(x), y: r(base + 17), "text-anchor": "middle" }, text)); last = x + half; }
+  }
+  for (const value of ticks(y0, y1, Math.max(3, Math.floor(tall / 52)))) {
+    svg.append(s("line", { class: "grid-line", x1: r(start), x2: r(end), y1: r(py(value)), y2: r(py(value)) }));
+    svg.append(s("text", { x: r(start - 7), y: r(py(value) + 4), "text-anchor": "end" }, shown(value)));
+  }
+  svg.append(s("path", { class: "axis", fill: "none", d: `M${r(start)} ${top}V${r(base)}H${r(end)}` }));
+  svg.append(s("text", { x: r((start + end) / 2), y: r(height - 8), "text-anchor": "middle" }, scene.x.title));
+  const size = Math.max(9, Math.min(12, (12 * (tall + top + 24)) / (6.5 * (scene.y.title ?? "").length)));
+  svg.append(s("text", { transform: `translate(${r(start - LEFT + 14)} ${r((top + base + 8) / 2)}) rotate(-90)`, "text-anchor": "middle", "font-size": size < 12 ? r(size) : undefined }, scene.y.title));
+}
+
+function guide(svg, { axis, at, name: text, met }, { px, py, start, end, top, base, boxes }) {
+  const upright = axis === "x";
+  const place = upright ? { x1: r(px(at)), x2: r(px(at)), y1: top, y2: r(base) } : { x1: r(start), x2: r(end), y1: r(py(at)), y2: r(py(at)) };
+  svg.append(s("line", { ...place, class: met ? "guide met" : "guide" }));
+  if (!text) return;
+  const long = 6.4 * text.length;
+  const turned = upright && px(at) + 6 + long > end;
+  const x = upright ? px(at) + (turned ? -5 : 5) : start + 6, y = upright ? top + 11 : py(at) - 5;
+  svg.append(s("text", { x: r(x), y: r(y), class: met ? "met" : undefined, "text-anchor": turned ? "end" : "start" }, text));
+  boxes.push(turned ? [x - long, y - 10, x, y + 3] : [x, y - 10, x + long, y + 3]);
+}
+
+function trace(svg, each, { px, py, base, y0 }) {
+  if (each.style !== "line" && each.style !== "area") return;
+  let path = "", pen = false, first = null, previous = null, count = 0;
+  const close = () => { if (each.style === "area" && first !== null) path += `L${r(px(previous))} ${r(py(Math.max(0, y0)))}L${r(px(first))} ${r(py(Math.max(0, y0)))}Z`; first = null; };
+  for (const point of each.points) {
+    if (!Number.isFinite(point.x) || !Number.isFinite(point.y)) { if (pen) close(); pen = false; continue; }
+    path += `${pen ? "L" : "M"}${r(px(point.x))} ${r(py(point.y))}`;
+    if (!pen) first = point.x;
+    pen = true; previous = point.x; count += 1;
+  }
+  if (pen) close();
+  if (!path) return;
+  svg.append(s("path", { class: `trace ${each.style}`, d: path, "data-points": count, fill: each.style === "area" ? each.ink : "none", "fill-opacity": each.style === "area" ? 0.25 : undefined, stroke: each.ink, "stroke-width": each.heavy ? 4 : 1.6, "stroke-opacity": each.heavy ? 0.55 : undefined, "stroke-linejoin": "round", "stroke-dasharray": each.dashed ? "7 7" : undefined }));
+}
+
+function mark(each, point, { x, y, floor, label }) {
+  const seen = { class: "mark", role: point.open ? "button" : "img", "aria-label": label, stroke: each.ink };
+  if (each.style === "sticks") return s("path", { ...seen, d: `M${r(x)} ${r(floor)}V${r(y)}`, "stroke-width": 1.8, fill: "none" });
+  if (point.large) return s("path", { ...seen, class: "mark large", d: `M${r(x)} ${r(y - 8)}l8 8l-8 8l-8 -8z`, fill: each.ink, stroke: "var(--card)", "stroke-width": 1.5 });
+  const found = s("circle", { ...seen, cx: r(x), cy: r(y), r: 4.2, fill: point.hollow ? "var(--card)" : each.ink, "stroke-width": 1.5 });
+  if (point.open) found.style.cursor = "pointer";
+  return found;
+}
+
+// Names beside their points, the important ones first, none over another.
+function name(svg, wanted, { boxes, width, top, end }) {
+  wanted.sort((a, b) => Number(b.large ?? false) - Number(a.large ?? false) || (a.stick && b.stick ? b.height - a.height : 0));
+  for (const each of wanted) {
+    const long = 6.8 * each.text.length, { x, y } = each;
+    const places = each.stick
+      ? [[x, y - 5, "middle", x - long / 2]]
+      : [[x, y - 10, "middle", x - long / 2], [x + 9, y + 4, "start", x + 9], [x - 9, y + 4, "end", x - 9 - long], [x, y + 19, "middle", x - long / 2]];
+    for (const [tx, ty, anchor, from] of places) {
+      const box = [from, ty - 10, from + long, ty + 3];
+      const free = box[0] > 0 && box[2] < width - 1 && box[1] > 0 && boxes.every((other) => box[2] + 3 < other[0] || box[0] - 3 > other[2] || box[3] < other[1] || box[1] > other[3]);
+      if (!free) continue;
+      svg.append(s("text", { x: r(tx), y: r(ty), "text-anchor": anchor, class: each.large ? "strong" : "name" }, each.text));
+      boxes.push(box);
+      break;
+    }
+  }
+}
+
+// A figure that is drawn anew when its place changes its width, with its buttons, its legend and its numbers.
+export function framed(scene, ...more) {
+  const file = scene.title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  const stage = h("div", { class: "stage" });
+  const said = h("p", { class: "unseen", "aria-live": "polite" });
+  let now = draw(scene, 560), width = 560;
+  const put = () => {
+    now = draw(scene, width);
+    const count = now.spots.length;
+    now.svg.setAttribute("role", "application");
+    now.svg.setAttribute("aria-roledescription", "plot");
+    now.svg.setAttribute("aria-label", `${scene.title}. ${count} points: arrow keys read them${now.spots.some((spot) => spot.open) ? ", Enter opens one" : ""}.`);
+    now.svg.setAttribute("tabindex", "0");
+    listen(now, said);
+    fill(stage, now.svg);
+  };
+  put();
+  new ResizeObserver(([entry]) => {
+    const found = Math.round(Math.min(860, Math.max(280, entry.contentRect.width)));
+    if (entry.contentRect.width > 0 && Math.abs(found - width) > 1) { width = found; put(); }
+  }).observe(stage);
+  const names = [...new Map(scene.series.filter((each) => each.name && each.points.length && !each.unlisted).map((each) => [each.name, each])).values()];
+  return h("figure", { class: "card", "data-figure": scene.id },
+    h("div", { class: "row spread" }, h("figcaption", {}, scene.title),
       h("div", { class: "row small" },
-        h("button", { type: "button", class: "plain", onclick: () => save(`${name}.svg`, standalone(svg), "image/svg+xml") }, "SVG"),
-        h("button", { type: "button", class: "plain", onclick: () => png(svg, `${name}.png`) }, "PNG"))),
-    svg,
-    series.length ? h("div", { class: "legend" }, series.map((each, index) => h("span", {}, h("i", { style: { background: each.colour ?? colour(index) } }), each.name))) : null);
+        h("button", { type: "button", class: "plain", onclick: () => save(`${file}.svg`, standalone(now.svg), "image/svg+xml") }, "SVG"),
+        h("button", { type: "button", class: "plain", onclick: () => png(now.svg, `${file}.png`) }, "PNG"),
+        h("button", { type: "button", class: "plain", onclick: () => save(`${file}.csv`, csv(scene), "text/csv") }, "CSV"))),
+    stage, said,
+    scene.legend !== false && names.length > 1 ? h("div", { class: "legend" }, names.map((each) => h("span", {}, h("i", { style: { background: each.points[0]?.hollow ? "var(--card)" : each.ink, border: `1.5px solid ${each.ink}` } }), each.name))) : null,
+    scene.note ? h("p", { class: "hint small" }, scene.note) : null,
+    numbers(scene), ...more);
+}
+
+function numbers(scene) {
+  const rows = listed(scene);
+  if (!rows.length) return null;
+  const place = h("div");
+  const details = h("details", { class: "small" }, h("summary", {}, "Numbers"), place);
+  details.addEventListener("toggle", () => {
+    if (!details.open || place.childElementCount) return;
+    fill(place, table(["series", scene.x.title || "across", scene.y.title || "up", "one sigma", ""], rows.slice(0, MOST_ROWS), { caption: `Numbers of ${scene.title}` }),
+      rows.length > MOST_ROWS ? h("p", { class: "hint" }, `${rows.length - MOST_ROWS} more stand in the CSV file.`) : null);
+  });
+  return details;
+}
+
+function listed(scene) {
+  return scene.series.filter((each) => !each.quiet).flatMap((each) => each.points.filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y)).map((point) => [each.name ?? "", String(point.x), String(point.y), point.dy ? String(point.dy) : "", point.label ?? ""]));
+}
+
+export function csv(scene) {
+  // A cell that a spreadsheet would take for a formula is made text.
+  const cell = (text) => `"${(/^[=+@]|^-[^0-9.]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
+  return [["series", scene.x.title || "x", scene.y.title || "y", "sigma", "read out"], ...listed(scene)].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
 let tip;
-function tipped(mark, label) {
-  const place = (event) => {
-    tip ??= document.body.appendChild(h("div", { class: "tip", "aria-hidden": "true" }));
-    tip.hidden = false;
-    tip.textContent = label;
-    const box = mark.getBoundingClientRect();
-    tip.style.left = `${Math.min((event?.clientX ?? box.right) + 12, innerWidth - 240)}px`;
-    tip.style.top = `${(event?.clientY ?? box.top) + 14}px`;
+function hideTip() { if (tip) tip.hidden = true; }
+
+function showTip(svg, spot, event) {
+  // A dialog lies above everything else: what stands over it has to stand within it.
+  const home = svg.closest("dialog") ?? document.body;
+  tip ??= h("div", { class: "tip", "aria-hidden": "true" });
+  if (tip.parentNode !== home) home.append(tip);
+  tip.hidden = false;
+  tip.textContent = spot.label;
+  const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
+  const x = event?.clientX ?? box.left + spot.x * scale, y = event?.clientY ?? box.top + spot.y * scale;
+  tip.style.left = `${Math.max(4, Math.min(x + 12, innerWidth - tip.offsetWidth - 6))}px`;
+  tip.style.top = `${y + 16 + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 10 : y + 16}px`;
+}
+
+function listen({ svg, spots }, said) {
+  const ring = s("circle", { class: "ring", r: 8, fill: "none" });
+  const order = spots.map((_, index) => index).sort((a, b) => spots[a].x - spots[b].x || spots[a].y - spots[b].y);
+  let at = -1;
+  const point = (index, event) => {
+    const spot = spots[index];
+    ring.setAttribute("cx", spot.x); ring.setAttribute("cy", spot.y);
+    if (!ring.isConnected) svg.append(ring);
+    svg.style.cursor = spot.open ? "pointer" : "";
+    showTip(svg, spot, event);
   };
-  mark.addEventListener("pointermove", place);
-  mark.addEventListener("focus", () => place());
-  for (const name of ["pointerleave", "blur"]) mark.addEventListener(name, () => { if (tip) tip.hidden = true; });
+  const leave = () => { ring.remove(); svg.style.cursor = ""; hideTip(); };
+  const nearest = (event) => {
+    const box = svg.getBoundingClientRect(), scale = svg.viewBox.baseVal.width / box.width;
+    const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
+    let best = -1, least = REACH;
+    spots.forEach((spot, index) => {
+      const away = spot.stick ? Math.abs(spot.x - x) * 2 + (y < spot.y - 14 ? REACH : 0) : Math.hypot(spot.x - x, spot.y - y);
+      if (away < least) { least = away; best = index; }
+    });
+    return best;
+  };
+  svg.addEventListener("pointermove", (event) => { const found = nearest(event); if (found < 0) leave(); else point(found, event); });
+  svg.addEventListener("pointerleave", leave);
+  svg.addEventListener("click", (event) => { const found = nearest(event); if (found >= 0) spots[found].open?.(); });
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (step !== undefined && order.length) at = (at + step + order.length + (at < 0 && step < 0 ? 1 : 0)) % order.length;
+    else if (event.key === "Home") at = 0;
+    else if (event.key === "End") at = order.length - 1;
+    else if ((event.key === "Enter" || event.key === " ") && at >= 0 && spots[order[at]].open) { event.preventDefault(); spots[order[at]].open(); return; }
+    else if (event.key === "Escape" && at >= 0) { at = -1; leave(); event.preventDefault(); return; }
+    else return;
+    event.preventDefault();
+    point(order[at]);
+    said.textContent = spots[order[at]].label;
+  });
+  svg.addEventListener("blur", () => { at = -1; leave(); });
 }
 
 // The picture with the colours of the theme written out, so that it can stand alone.
 export function standalone(svg) {
   const copy = svg.cloneNode(true), style = getComputedStyle(document.documentElement);
-  copy.setAttribute("width", WIDTH * 2);
-  copy.setAttribute("height", HEIGHT * 2);
+  copy.querySelector(".ring")?.remove();
+  for (const name of ["role", "tabindex", "aria-roledescription", "style"]) copy.removeAttribute(name);
+  copy.setAttribute("role", "img");
+  const box = svg.viewBox.baseVal;
+  copy.setAttribute("width", box.width * 2);
+  copy.setAttribute("height", box.height * 2);
   const value = (name) => style.getPropertyValue(name).trim();
   const text = new XMLSerializer().serializeToString(copy).replace(/var\((--[a-z0-9]+)\)/g, (_, name) => value(name));
-  const rules = `<style>text{font:12px system-ui,sans-serif;fill:${value("--quiet")}}.axis,.grid-line{stroke:${value("--line")}}.grid-line{stroke-dasharray:2 4}</style><rect width="100%" height="100%" fill="${value("--card")}"/>`;
+  const rules = `<style>svg{font:12px system-ui,sans-serif}text{fill:${value("--quiet")}}text.name{font-size:11px}text.strong{font-weight:600;fill:${value("--ink")}}text.met{fill:${value("--met")}}.axis,.grid-line{stroke:${value("--line")}}.grid-line{stroke-dasharray:2 4}.whisker{fill:none;stroke-opacity:.6}.guide{stroke:${value("--quiet")};stroke-dasharray:6 4}.guide.met{stroke:${value("--met")}}</style><rect width="100%" height="100%" fill="${value("--card")}"/>`;
   return text.replace(/(<svg[^>]*>)/, `$1${rules}`);
 }
 
 async function png(svg, name) {
-  const image = new Image();
+  const image = new Image(), box = svg.viewBox.baseVal;
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(standalone(svg))}`;
   await image.decode();
-  const canvas = h("canvas", { width: WIDTH * 2, height: HEIGHT * 2 });
+  const canvas = h("canvas", { width: Math.round(box.width * 2), height: Math.round(box.height * 2) });
   canvas.getContext("2d").drawImage(image, 0, 0);
   const link = h("a", { href: canvas.toDataURL("image/png"), download: name });
   link.click();

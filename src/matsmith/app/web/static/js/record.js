@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { h, dialog, complain, table } from "./dom.js";
+import { recordFigures } from "./figures.js";
 
 export function recordButton(run, id, label) {
   return h("button", { type: "button", class: "plain", title: "Where this comes from", onclick: (event) => { event.stopPropagation(); showRecord(run, id); } }, label);
@@ -21,6 +22,7 @@ export function recordBody(record) {
     h("p", { class: "hint small" }, `${record.tool} version ${record.tool_version}, ${new Date(record.started_at).toLocaleString()}, ${outcome.wall_s?.toPrecision?.(3) ?? "?"} s`),
     outcome.failure ? h("p", {}, h("strong", {}, outcome.failure.message), " ", outcome.failure.hint) : null,
     quantities.length ? table(["quantity", "value", "one sigma", "unit", "against"], quantities) : null,
+    recordFigures(record),
     outcome.warnings?.length ? [h("h3", {}, "Warnings"), h("ul", {}, outcome.warnings.map((text) => h("li", {}, text)))] : null,
     h("h3", {}, "Method"), h("p", {}, [method.name, method.model, method.reference].filter(Boolean).join("; ") || "not stated"),
     h("details", {}, h("summary", {}, "Inputs"), h("pre", { tabindex: 0 }, JSON.stringify(record.inputs, null, 1))),

@@ -1,10 +1,11 @@
 // One run: live while it is at work, whole when it has ended.
 
-import { get, post, properties, titleOf } from "../api.js";
+import { get, post, text, properties, titleOf } from "../api.js";
 import { h, fill, complain, chip, seconds, table, dialog } from "../dom.js";
 import { candidateTable, targetPlots, convergence, verdictText } from "../candidates.js";
 import { structureView } from "../structure.js";
-import { recordButton } from "../record.js";
+import { recordButton, showRecord, recordBody } from "../record.js";
+import { plotted, recordFigures } from "../figures.js";
 
 const STAGES = { generate: "proposing", screen: "screening", relax: "relaxing", measure: "measuring" };
 
@@ -102,7 +103,7 @@ export async function show(place, { rest: [name] }) {
     state.chosen = detail.candidates.find((each) => each.id === state.chosen?.id) ?? state.chosen ?? detail.candidates[0] ?? null;
     const side = h("div");
     const choose = (candidate) => { state.chosen = candidate; drawCandidate(side, candidate); };
-    const plots = [convergence(detail.rounds), ...targetPlots(detail.candidates, { targets, names, open: choose })].filter(Boolean);
+    const plots = [convergence(detail.rounds), ...targetPlots(detail.candidates, { targets, names, run: name, open: (candidate) => { choose(candidate); side.scrollIntoView({ block: "start" }); } })].filter(Boolean);
     fill(body,
       h("section", { class: "card" }, h("h2", {}, "Targets"), h("div", { class: "row" }, targets.map((target) => h("span", { class: "chip" }, verdictText(target, names))), wishes(detail.spec))),
       detail.candidates.length
@@ -124,17 +125,37 @@ export async function show(place, { rest: [name] }) {
     if (side.dataset.candidate === candidate.id) return;
     side.dataset.candidate = candidate.id;
     const stage = h("div", {}, h("p", { class: "hint" }, "Loading the structure…"));
+    const figures = h("div"), measured = h("div", { "aria-live": "polite" });
+    const path = `runs/${encodeURIComponent(name)}/candidates/${candidate.id}.cif`;
+    const pattern = h("button", { type: "button", class: "quiet", onclick: async () => {
+      pattern.disabled = true;
+      try { fill(measured, recordBody(await post("tools/xray_pattern", { structure: await text(path) }))); } catch (error) { complain(error); } finally { pattern.disabled = false; }
+    } }, "X-ray pattern");
     fill(side, h("section", { class: "card", "aria-label": `Candidate ${candidate.formula}` },
       h("div", { class: "row spread" }, h("h2", {}, candidate.formula, " ", h("span", { class: "hint small" }, [candidate.space_group, candidate.prototype].filter(Boolean).join(" · "))), candidate.meets ? chip("meets all", "met") : null),
       h("div", { class: "grid" }, stage, h("div", {},
         h("h3", {}, "Verdicts"), table(["target", "answer", "probability", "value"], candidate.verdicts.map((verdict) => verdictRow(verdict, candidate))),
         h("h3", {}, "Everything measured"), table(["property", "value", "by"], candidate.quantities.map((q) => [q.title, recordButton(name, q.record, q.text), q.tool.replaceAll("_", " ")])),
         candidate.warnings.length ? [h("h3", {}, "Warnings"), h("ul", { class: "small" }, candidate.warnings.map((text) => h("li", {}, text)))] : null,
-        h("p", { class: "hint small" }, `Proposed in round ${candidate.round + 1} by ${candidate.lineage?.strategy ?? "?"}; ${candidate.novelty.label ?? ""}. `, h("button", { type: "button", class: "plain", onclick: () => dialog(`Lineage of ${candidate.formula}`, h("pre", {}, JSON.stringify({ lineage: candidate.lineage, novelty: candidate.novelty, records: candidate.records }, null, 1))) }, "lineage"))))));
+        h("p", { class: "hint small" }, `Proposed in round ${candidate.round + 1} by ${candidate.lineage?.strategy ?? "?"}; ${candidate.novelty.label ?? ""}. `, h("button", { type: "button", class: "plain", onclick: () => dialog(`Lineage of ${candidate.formula}`, h("pre", {}, JSON.stringify({ lineage: candidate.lineage, novelty: candidate.novelty, records: candidate.records }, null, 1))) }, "lineage")))),
+      figures, h("div", { class: "row" }, pattern), measured));
+    drawFigures(figures, candidate);
     try {
-      const view = await structureView(`runs/${encodeURIComponent(name)}/candidates/${candidate.id}.cif`, candidate.formula);
+      const view = await structureView(path, candidate.formula);
       fill(stage, view.box);
     } catch (error) { fill(stage, h("p", { class: "hint" }, error.message)); }
+  }
+
+  // Figures of every record of a candidate that has some; a point leads to its record.
+  async function drawFigures(place, candidate) {
+    const records = [...new Map(candidate.quantities.map((q) => [q.record, q.tool])).entries()];
+    for (const [id, tool] of records) {
+      if (!(await plotted(tool))) continue;
+      try {
+        const record = await get(`runs/${encodeURIComponent(name)}/records/${id}`);
+        place.append(recordFigures(record, { open: () => showRecord(name, id) }));
+      } catch (error) { complain(error); }
+    }
   }
 
   function verdictRow(verdict, candidate) {

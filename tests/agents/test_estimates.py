@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from matsmith.agents.context import RunContext
-from matsmith.agents.estimates import new_first
+from matsmith.agents.estimates import new_first, with_their_share
 from matsmith.agents.work import Work
 from matsmith.core.candidate import Candidate
 from matsmith.core.spec import DesignSpec
@@ -31,3 +31,25 @@ def test_new_ones_take_three_places_of_four_where_only_they_count(
         next(s for s in work.candidate.crystal.elements if s != "O") for work in new_first(context, works)
     ]
     assert found == ([*LISTED, *UNLISTED] if accept_known else mixed)
+
+
+@pytest.mark.parametrize(("drawn", "others"), [(0, 3), (3, 0), (2, 8), (5, 5)])
+def test_random_crystals_hold_as_many_of_any_first_places_as_they_are(
+    made_candidate: Callable[..., Candidate], drawn: int, others: int
+) -> None:
+    def work(symbol: str, strategy: str) -> Work:
+        candidate = made_candidate(symbol)
+        lineage = candidate.lineage.model_copy(update={"strategy": strategy})
+        return Work(candidate=candidate.model_copy(update={"lineage": lineage}))
+
+    symbols = (*LISTED, *UNLISTED)
+    works = [work(symbols[k], "decoration" if k < others else "random") for k in range(drawn + others)]
+    mixed = with_their_share(works)
+    assert sorted(w.candidate.id for w in mixed) == sorted(w.candidate.id for w in works)
+    for kind in ("decoration", "random"):
+        assert [w for w in mixed if w.candidate.lineage.strategy == kind] == [
+            w for w in works if w.candidate.lineage.strategy == kind
+        ]
+    for places in range(1, len(mixed) + 1):
+        among = sum(w.candidate.lineage.strategy == "random" for w in mixed[:places])
+        assert abs(among - places * drawn / len(mixed)) <= 1

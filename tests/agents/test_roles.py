@@ -352,7 +352,7 @@ def test_roles_are_shown_what_they_need_and_no_more(
     shown = {question.role: question.shown() for question in model.asked}
     assert set(shown["generator"]) == {"spec", "strategies", "earlier", "round", "capacity", "left"}
     assert set(shown["critic"]) == {"spec", "earlier", "rounds", "left"}
-    assert shown["generator"]["strategies"] == ["known", "decoration"]
+    assert shown["generator"]["strategies"] == ["known", "decoration", "substitution", "random"]
     left = shown["critic"]["left"]
     assert left["rounds"] == 40  # of fifty one is done; read to one digit
     assert left["model_calls"] == 100

@@ -14,10 +14,12 @@ from matsmith.core.record import Record, Status
 from matsmith.core.settings import Settings
 from matsmith.knowledge.crystals import find
 from matsmith.knowledge.elastic_errors import elastic_errors
+from matsmith.tools import elasticity
 from matsmith.tools.base import Deps
 from matsmith.tools.elasticity import ElasticityArgs, run_many
 from matsmith.tools.registry import tools_for
 from matsmith.tools.runner import ToolRunner
+from matsmith.tools.second_opinion import Opinion, opinion_on
 
 Offer = Callable[[ToolRunner, Crystal], str]
 
@@ -92,6 +94,45 @@ def test_layers_and_huge_cells_are_refused_with_what_would_serve(plain: Settings
     assert "equation_of_state" in found[0].failure.hint
     assert found[1].failure is not None
     assert found[1].failure.code == "too_large"
+
+
+@pytest.mark.parametrize(("said_gpa", "agrees"), [(45.0, True), (400.0, False)])
+def test_a_second_opinion_that_differs_leaves_it_open(
+    plain: Settings, monkeypatch: pytest.MonkeyPatch, said_gpa: float, agrees: bool
+) -> None:
+    def said(name: str, formula: str) -> Opinion:
+        assert (name, formula) == ("shear_modulus", "Cu")
+        return Opinion(value_gpa=said_gpa, sigma_gpa=4.0, source="made")
+
+    monkeypatch.setattr(elasticity, "opinion_on", said)
+    deps = Deps(settings=plain.model_copy(update={"potential": "emt"}), inputs={"c": crystal_of("Cu")})
+    ((_, outcome),) = run_many([ElasticityArgs(structure="c")], deps=deps)
+    assert outcome.failure is None, outcome.failure
+    opinion, doubts = outcome.facts["second_opinion_on_shear"], outcome.facts["inconclusive"]
+    assert isinstance(opinion, dict)
+    assert isinstance(doubts, dict)
+    assert opinion["agrees"] is agrees
+    shear = outcome.quantities["shear_modulus"]
+    if agrees:
+        assert doubts == {}
+        assert shear.sigma < shear.value
+    else:
+        assert "two methods disagree" in str(doubts["hardness"])
+        # Neither of the two values is out of reach any more: a target between them stays open.
+        assert shear.sigma > 0.9 * (said_gpa - shear.value)
+        assert 0.16 < shear.probability(low=0.5 * (said_gpa + shear.value)) < 0.84
+        assert (
+            outcome.quantities["debye_temperature"].sigma
+            > 0.5 * outcome.quantities["debye_temperature"].value
+        )
+
+
+def test_an_opinion_is_held_against_a_value_as_verdicts_do() -> None:
+    opinion = Opinion(value_gpa=100.0, sigma_gpa=6.0, source="made")
+    assert not opinion.differs(80.0, 8.0)
+    assert opinion.differs(70.0, 8.0)
+    # No reading of a formula, no opinion, and in words why.
+    assert isinstance(opinion_on("shear_modulus", "Qq2"), str)
 
 
 def test_another_potential_is_not_corrected(plain: Settings) -> None:

@@ -19,7 +19,8 @@ from matsmith.knowledge.crystals import find
 from matsmith.knowledge.method_errors import method_error
 from matsmith.models.potentials.interface import CrystalArrays, Evaluation
 from matsmith.tools.base import Deps
-from matsmith.tools.intercalation_voltage import VoltageArgs, mobile_ion, run_many, voltage_steps
+from matsmith.tools.intercalation_voltage import VoltageArgs, run_many, voltage_steps
+from matsmith.tools.mobile_ion import mobile_ion
 from matsmith.tools.runner import ToolRunner
 
 Offer = Callable[[ToolRunner, Crystal], str]

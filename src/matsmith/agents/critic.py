@@ -11,6 +11,7 @@ from matsmith.agents.competition import ELEMENTS_SEARCHED, SECONDS_PER_SYSTEM
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import CritiqueQuestion
 from matsmith.agents.history import in_view
+from matsmith.agents.pareto import front, near_front, ranks
 from matsmith.agents.round_summary import summary_of, worst_target
 from matsmith.agents.second_look import doubted_critique
 from matsmith.agents.summaries import RoundSummary
@@ -41,7 +42,8 @@ def summarise(context: RunContext, *, round_number: int) -> RoundSummary:
     )
     critique = context.decide(question, key=key)
     critique = doubted_critique(context, critique, question=question, key=key)
-    wanted = {"directive": critique.directive, "course": critique.course.value, "reasons": critique.reasons}
+    directive = near_front(critique.directive, spec=context.spec, judgements=context.judgements())
+    wanted = {"directive": directive, "course": critique.course.value, "reasons": critique.reasons}
     summary = summary.model_copy(update=wanted)
     context.ledger.append_many([("critique", key, critique), ("round", key, summary)])
     context.tell(
@@ -59,9 +61,18 @@ def summarise(context: RunContext, *, round_number: int) -> RoundSummary:
 
 
 def answers(context: RunContext) -> list[Judgement]:
-    """Candidates that meet every hard target, new ones first, then by score."""
+    """Candidates that meet every hard target, new ones first, then front by front where targets are traded off, then by score."""
     met = [judgement for judgement in context.judgements().values() if judgement.meets]
-    return sorted(met, key=lambda j: (j.novelty.label is not Novelty.NEW, -j.score, j.candidate))
+    behind = ranks(context.spec, met)
+    return sorted(
+        met,
+        key=lambda j: (
+            j.novelty.label is not Novelty.NEW,
+            behind.get(j.candidate, len(met)),
+            -j.score,
+            j.candidate,
+        ),
+    )
 
 
 def enough(context: RunContext) -> bool:
@@ -195,8 +206,9 @@ def _no_better(context: RunContext, *, round_number: int) -> bool:
     nothing_new = len(history) >= 2 and all(summary.generated == 0 for summary in history[-2:])
     if nothing_new or not met:
         return nothing_new or _stalled(history)
-    best = max(met, key=lambda judgement: judgement.score)
-    return round_number - best.round >= STALLED_ROUNDS
+    first = set(front(context.spec, met))
+    best = [j for j in met if j.candidate in first] or [max(met, key=lambda judgement: judgement.score)]
+    return round_number - max(judgement.round for judgement in best) >= STALLED_ROUNDS
 
 
 def _stalled(history: list[RoundSummary]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import GenerationPlan
+from matsmith.agents.pareto import ranks
 from matsmith.agents.proposals import outcomes
 from matsmith.agents.summaries import CandidateSummary, RoundSummary
 from matsmith.core.candidate import Candidate
@@ -16,6 +17,7 @@ from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import format_value
 from matsmith.core.record import Failure
 from matsmith.core.run import Judgement
+from matsmith.core.spec import DesignSpec
 from matsmith.core.verdict import Answer, Verdict
 from matsmith.tools.registry import LOOK_UPS
 
@@ -27,7 +29,7 @@ _LONGEST_GAP = 160
 def summary_of(context: RunContext, *, round_number: int, directive: Directive | None = None) -> RoundSummary:
     """What a round tried and found, by the judgements as they stand."""
     mine = _of_round(context, round_number)
-    judged = _ranked(mine)
+    judged = _ranked(mine, spec=context.spec)
     made = {judgement.candidate: context.candidate(judgement.candidate) for judgement in mine}
     failures = {judgement.candidate: _failures(context, judgement) for judgement in judged}
     proposed = context.ledger.latest("proposed", str(round_number))
@@ -61,7 +63,7 @@ def summary_of(context: RunContext, *, round_number: int, directive: Directive |
 
 def worst_target(context: RunContext, *, round_number: int) -> tuple[str, str]:
     """The target that fails most in a round, and the smallest shortfall of those that do not meet it, as a reference-free word."""
-    judged = _ranked(_of_round(context, round_number))
+    judged = _ranked(_of_round(context, round_number), spec=context.spec)
     failures = _target_failures(context, judged)
     if not failures:
         return "", ""
@@ -86,9 +88,11 @@ def _of_round(context: RunContext, round_number: int) -> list[Judgement]:
     return [judgement for judgement in context.judgements().values() if judgement.round == round_number]
 
 
-def _ranked(judgements: Iterable[Judgement]) -> list[Judgement]:
-    """Those that were judged, the ones that meet everything first, then by score."""
-    return sorted((j for j in judgements if j.verdicts), key=lambda j: (not j.meets, -j.score))
+def _ranked(judgements: Iterable[Judgement], *, spec: DesignSpec) -> list[Judgement]:
+    """Those that were judged, the ones that meet everything first, front by front where targets are traded off, then by score."""
+    judged = [judgement for judgement in judgements if judgement.verdicts]
+    behind = ranks(spec, judged)
+    return sorted(judged, key=lambda j: (not j.meets, behind.get(j.candidate, len(judged)), -j.score))
 
 
 def _failures(context: RunContext, judgement: Judgement) -> list[tuple[str, Failure]]:

@@ -232,6 +232,7 @@ def _run(
         executor = local_executor(log=path.parent / "worker.log", settings=settings)
         try:
             runner = ToolRunner(ledger, settings=settings, executor=executor, seed=seed)
+            runner.on_note(lambda text: typer.echo(text, err=True))
             return run_relaxed(runner, declared.name, whole_ids(declared.name, arguments, ledger))
         finally:
             executor.close()

@@ -428,6 +428,23 @@ _LISTED = (
         note="of vacancy hops, the lowest that leads through the crystal",
     ),
     Property(
+        name="diffusivity",
+        title="diffusivity of the mobile ion",
+        unit="cm**2/s",
+        synonyms=(
+            "diffusivity",
+            "diffusion coefficient",
+            "ionic diffusivity",
+            "ion diffusivity",
+            "self-diffusivity",
+        ),
+        low=0.0,
+        high=1e-2,
+        tools=("diffusivity",),
+        range_reason="in no solid or liquid atoms go faster than a few times 1e-4 cm2/s, but for hydrogen in metals",
+        note="at 300 K, extrapolated from molecular dynamics: an order of magnitude, minutes a candidate",
+    ),
+    Property(
         name="voltage",
         title="intercalation voltage",
         unit="V",

@@ -170,3 +170,18 @@ def mean_charges(amounts: Mapping[str, float]) -> dict[str, float] | None:
                 left -= step * held[symbol]
         return {s: round(float(given[s] if s in given else chosen[s]), 6) for s in held}
     return None
+
+
+def ordering_charges(amounts: Mapping[str, float]) -> dict[str, float]:
+    """Charges that arrangements of a formula's atoms are compared by: mean ones where states balance, else mock ones.
+
+    Mock charges set unlike atoms beside each other: the mean electronegativity less the element's own.
+    """
+    charges = mean_charges(amounts)
+    if charges is not None:
+        return charges
+    from matsmith.knowledge.calibration import electronegativity
+
+    known = {symbol: electronegativity(symbol) or 2.0 for symbol in amounts}
+    mean = sum(known[s] * n for s, n in amounts.items()) / sum(amounts.values())
+    return {symbol: mean - value for symbol, value in known.items()}

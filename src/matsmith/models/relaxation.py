@@ -116,6 +116,14 @@ class _Job:
     faults: int = 0
 
 
+def near_minimum(result: Relaxed | RelaxationFailure, *, within_ev_per_angstrom: float) -> Relaxed | None:
+    """A relaxed crystal, or the last point of one that did not converge when its forces are within this; else None."""
+    if isinstance(result, Relaxed):
+        return result
+    last = result.last if result.code == "unconverged" else None
+    return last if last is not None and last.max_force_ev_per_angstrom <= within_ev_per_angstrom else None
+
+
 def relax(
     structures: Iterable[Structure], *, potential: ArrayPotential, settings: RelaxationSettings | None = None
 ) -> Iterator[tuple[int, Relaxed | RelaxationFailure]]:

@@ -98,7 +98,7 @@ def run(args: AtmosphereStabilityArgs, *, deps: Deps) -> Outcome:
         return Outcome.failed(
             "pressure",
             f"The tables hold solids at 1 bar, not at {args.pressure_gpa:g} GPa.",
-            hint="Leave out the pressure, or use a quasi-harmonic computation.",
+            hint="pressure_stability compares enthalpies under a pressure, and Gibbs energies with a temperature.",
         )
     subject = subject_of(args, deps=deps)
     if isinstance(subject, Outcome):

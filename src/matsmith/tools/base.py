@@ -73,13 +73,18 @@ RelaxedRef = Annotated[
 ]
 
 
+def _unheard(text: str) -> None:
+    del text
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deps:
-    """What a tool may use besides its arguments."""
+    """What a tool may use besides its arguments; `note` tells whoever waits how far a long computation is."""
 
     settings: Settings
     inputs: Mapping[str, Crystal | Record] = field(default_factory=dict[str, Crystal | Record])
     seed: int = 0
+    note: Callable[[str], None] = _unheard
 
     def crystal(self, reference: str) -> Crystal:
         """The structure that a reference stands for."""

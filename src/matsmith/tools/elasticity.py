@@ -2,16 +2,15 @@
 
 The tensor is the potential's own and is given as such in the facts. Its shear constants are half of measurement in the median and
 no factor mends that, so the moduli are corrected by laws fitted on measured tensors (knowledge/elastic_errors.py), and carry the
-large error that was measured on crystals left out of the fit. Of stable crystals the potential calls a few unstable: such a finding
+large error that was measured on crystals left out of the fit. Where a model of the composition differs beyond both errors, the
+errors are widened to reach it and nothing is confirmed (tools/second_opinion.py). Of stable crystals the potential calls a few unstable: such a finding
 is a fact and a warning, and never confirms anything.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,13 +21,11 @@ from matsmith.core.crystal import Crystal
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
 from matsmith.core.settings import Settings
-from matsmith.knowledge.bonding_network import bonded_directions
-from matsmith.knowledge.elastic_errors import Error, elastic_errors, is_firm
+from matsmith.knowledge.elastic_errors import elastic_errors, is_firm
 from matsmith.models.elastic_averages import (
     Averages,
     averages,
     chen_hardness_gpa,
-    debye_temperature_k,
     directional_modulus,
     poisson_ratio,
     stiffnesses_gpa,
@@ -36,30 +33,25 @@ from matsmith.models.elastic_averages import (
     youngs_modulus_along,
     youngs_modulus_gpa,
 )
-from matsmith.models.elastic_response import (
-    AMPLITUDES,
-    SYMMETRY_TOLERANCE_ANGSTROM,
-    ElasticFailure,
-    ElasticResponse,
-    elastic_responses,
-    standard_primitive,
-)
+from matsmith.models.elastic_response import AMPLITUDES, ElasticResponse
 from matsmith.models.elastic_tensor import TensorFit
 from matsmith.tools.base import Args, Deps, StructureRef, tool
-from matsmith.tools.potential import identity as potential_identity
-from matsmith.tools.potential import is_default, name_of, potential
-from matsmith.tools.results import hint_for, method_of
+from matsmith.tools.elastic_moduli import (
+    Moduli,
+    debye_temperature_of,
+    elastic_identity,
+    moduli_of,
+    sound_responses,
+)
+from matsmith.tools.potential import is_default, name_of
+from matsmith.tools.results import method_of
+from matsmith.tools.second_opinion import Opinion, opinion_on, opinions_identity
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 FloatArray = NDArray[np.float64]
-_MOST_ATOMS = 120
-_GRAM_PER_MOL_ANGSTROM3 = 1.66053906660
 _LARGEST_SPREAD = 0.25
-# Assumed, not measured: for potentials that were not held against the measured tensors.
-_UNTESTED = {"poisson_ratio": Error(absolute=0.08, crystals=0)}
-_UNTESTED_RELATIVE = Error(relative=0.4, crystals=0)
 _MEASURES = (
     "shear_modulus",
     "youngs_modulus",
@@ -89,75 +81,28 @@ class ElasticityArgs(Args):
         return value
 
 
-@dataclass(frozen=True, kw_only=True)
-class Moduli:
-    """Bulk and shear modulus in GPa as they are given out, and where they came from."""
-
-    bulk_gpa: float
-    shear_gpa: float
-    reference: str
-    errors: dict[str, Error]
-
-    def error(self, name: str) -> Error:
-        """The error of one property."""
-        return self.errors.get(name, _UNTESTED_RELATIVE)
-
-
 def run_many(batch: Sequence[ElasticityArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
     """All crystals under one pressure share batches."""
-    groups: dict[float, list[int]] = {}
-    structures = [deps.crystal(args.structure).to_pymatgen() for args in batch]
+    groups: dict[float, dict[int, Structure]] = {}
     for index, args in enumerate(batch):
-        primitive = standard_primitive(structures[index], tolerance_angstrom=SYMMETRY_TOLERANCE_ANGSTROM)
-        refusal = refusal_of(primitive)
-        if refusal is None:
-            groups.setdefault(args.pressure_gpa, []).append(index)
-        else:
-            yield index, refusal
-    for pressure, indices in groups.items():
-        model = potential(deps.settings)
-        last = time.perf_counter()
-        chosen = [structures[index] for index in indices]
-        for place, result in elastic_responses(chosen, potential=model, pressure_gpa=pressure):
-            now = time.perf_counter()
-            index = indices[place]
-            outcome = _outcome(result, args=batch[index], deps=deps)
-            yield index, outcome.model_copy(update={"wall_s": now - last})
-            last = now
+        alike = groups.setdefault(args.pressure_gpa, {})
+        alike[index] = deps.crystal(args.structure).to_pymatgen()
+    for pressure, asked in groups.items():
+        for index, found, seconds in sound_responses(asked, settings=deps.settings, pressure_gpa=pressure):
+            outcome = found if isinstance(found, Outcome) else _outcome(found, args=batch[index], deps=deps)
+            yield index, outcome.model_copy(update={"wall_s": seconds})
 
 
-def refusal_of(structure: Structure) -> Outcome | None:
-    """The typed failure of a primitive cell that is too large or held together by dispersion, or None."""
-    if len(structure) > _MOST_ATOMS:
-        return Outcome.failed(
-            "too_large",
-            f"The primitive cell has {len(structure)} atoms; elastic tensors are made up to {_MOST_ATOMS}.",
-            hint="equation_of_state gives the bulk modulus of a cell of this size.",
-        )
-    directions = bonded_directions(structure)
-    if directions < 3:
-        kind = ("molecules", "chains", "layers")[directions]
-        return Outcome.failed(
-            "dispersion_bound",
-            f"The crystal is made of {kind} that dispersion holds together, and the potential has none: its elastic tensor would "
-            "be wrong by factors.",
-            hint="Compute it with density-functional theory and a dispersion correction; equation_of_state gives a bulk modulus "
-            "with its (wide) measured error.",
-        )
-    return None
-
-
-def _outcome(result: ElasticResponse | ElasticFailure, *, args: ElasticityArgs, deps: Deps) -> Outcome:
-    if isinstance(result, ElasticFailure):
-        return Outcome.failed(result.code, result.message, hint=hint_for(result.code))
+def _outcome(result: ElasticResponse, *, args: ElasticityArgs, deps: Deps) -> Outcome:
     tensor = result.relaxed_ion.tensor_gpa
     relaxed = averages(tensor)
-    if not relaxed.bulk_hill_gpa > 0:
-        return no_minimum(relaxed.bulk_hill_gpa)
     weakest = float(stiffnesses_gpa(tensor)[0])
     moduli = moduli_of(result, settings=deps.settings)
-    caveat = _caveat(result, weakest=weakest, args=args)
-    quantities = _quantities(result, moduli=moduli, stable=weakest > 0, args=args)
+    opinion = _opinion(result, args=args)
+    sigma = moduli.error("shear_modulus").of(moduli.shear_gpa)
+    doubted = opinion if isinstance(opinion, Opinion) and opinion.differs(moduli.shear_gpa, sigma) else None
+    caveat = _caveat(result, weakest=weakest, args=args) or _doubt(moduli, doubted)
+    quantities = _quantities(result, moduli=moduli, stable=weakest > 0, doubted=doubted, args=args)
     return Outcome(
         quantities=quantities,
         facts={
@@ -169,6 +114,14 @@ def _outcome(result: ElasticResponse | ElasticFailure, *, args: ElasticityArgs, 
                 default=is_default(deps.settings),
             ),
             "pressure_gpa": args.pressure_gpa,
+            "second_opinion_on_shear": opinion
+            if isinstance(opinion, str)
+            else {
+                "shear_modulus_gpa": round(opinion.value_gpa, 2),
+                "sigma_gpa": round(opinion.sigma_gpa, 2),
+                "agrees": doubted is None,
+                "source": opinion.source,
+            },
             "inconclusive": dict.fromkeys(_MEASURES, caveat) if caveat else {},
         },
         crystal=Crystal.from_pymatgen(result.structure),
@@ -181,60 +134,46 @@ def _outcome(result: ElasticResponse | ElasticFailure, *, args: ElasticityArgs, 
     )
 
 
-def no_minimum(bulk_gpa: float) -> Outcome:
-    """The typed failure of a tensor that would expand under pressure."""
-    return Outcome.failed(
-        "unphysical",
-        f"The bulk modulus of the tensor is {bulk_gpa:.1f} GPa, and has to be positive: the structure is far from a minimum of the "
-        "potential.",
-        hint="Relax it without symmetry first, or use equation_of_state.",
+def _opinion(result: ElasticResponse, *, args: ElasticityArgs) -> Opinion | str:
+    """What the composition alone says of the shear modulus, or why it says nothing."""
+    if args.pressure_gpa:
+        return "models of compositions know ambient pressure alone"
+    return opinion_on("shear_modulus", str(result.structure.composition.reduced_formula))
+
+
+def _doubt(moduli: Moduli, doubted: Opinion | None) -> str:
+    if doubted is None:
+        return ""
+    return (
+        f"two methods disagree on the shear modulus: {moduli.shear_gpa:.0f} GPa by the potential, {doubted.value_gpa:.0f} ± "
+        f"{doubted.sigma_gpa:.0f} GPa by the composition"
     )
 
 
-def moduli_of(result: ElasticResponse, *, settings: Settings) -> Moduli:
-    """Bulk and shear modulus as they are given out, with their errors; the tensor's bulk modulus has to be positive."""
-    relaxed, clamped = averages(result.relaxed_ion.tensor_gpa), averages(result.clamped_ion.tensor_gpa)
-    if not is_default(settings):
-        return Moduli(
-            bulk_gpa=relaxed.bulk_hill_gpa,
-            shear_gpa=max(relaxed.shear_hill_gpa, 0.0) or 1e-3,
-            reference=f"{name_of(settings)} was not held against measurement here: no correction, and a wide error",
-            errors=dict(_UNTESTED),
-        )
-    known = elastic_errors()
-    composition = result.structure.composition.as_dict()
-    amounts = {str(symbol): float(amount) for symbol, amount in composition.items()}
-    return Moduli(
-        bulk_gpa=known.bulk_modulus_gpa(relaxed.bulk_hill_gpa, amounts),
-        shear_gpa=known.shear_modulus_gpa(clamped.shear_voigt_gpa, bulk_gpa=relaxed.bulk_hill_gpa),
-        reference=f"{known.source}, version {known.version}",
-        errors=known.firm if is_firm(result.relaxed_ion.tensor_gpa) else known.soft,
-    )
+def _values(result: ElasticResponse, *, bulk_gpa: float, shear_gpa: float) -> dict[str, float]:
+    """What follows from bulk and shear modulus, each in its own unit."""
+    return {
+        "bulk_modulus": bulk_gpa,
+        "shear_modulus": shear_gpa,
+        "youngs_modulus": youngs_modulus_gpa(bulk_gpa, shear_gpa),
+        "poisson_ratio": poisson_ratio(bulk_gpa, shear_gpa),
+        "pugh_ratio": bulk_gpa / shear_gpa,
+        "hardness": chen_hardness_gpa(bulk_gpa, shear_gpa),
+        "debye_temperature": debye_temperature_of(result.structure, bulk_gpa=bulk_gpa, shear_gpa=shear_gpa),
+    }
 
 
 def _quantities(
-    result: ElasticResponse, *, moduli: Moduli, stable: bool, args: ElasticityArgs
+    result: ElasticResponse,
+    *,
+    moduli: Moduli,
+    stable: bool,
+    doubted: Opinion | None,
+    args: ElasticityArgs,
 ) -> dict[str, Quantity]:
-    bulk, shear = moduli.bulk_gpa, moduli.shear_gpa
-    composition = result.structure.composition
-    mass = float(composition.weight) / float(composition.num_atoms)
-    values = {
-        "bulk_modulus": bulk,
-        "shear_modulus": shear,
-        "youngs_modulus": youngs_modulus_gpa(bulk, shear),
-        "poisson_ratio": poisson_ratio(bulk, shear),
-        "pugh_ratio": bulk / shear,
-        "hardness": chen_hardness_gpa(bulk, shear),
-        "debye_temperature": debye_temperature_k(
-            bulk_gpa=bulk,
-            shear_gpa=shear,
-            density_g_per_cm3=mass
-            * _GRAM_PER_MOL_ANGSTROM3
-            * len(result.structure)
-            / result.structure.volume,
-            mass_g_per_mol_atoms=mass,
-        ),
-    }
+    values = _values(result, bulk_gpa=moduli.bulk_gpa, shear_gpa=moduli.shear_gpa)
+    # Where the second opinion differs beyond the errors, both are possible, and so is what lies between.
+    other = {} if doubted is None else _values(result, bulk_gpa=moduli.bulk_gpa, shear_gpa=doubted.value_gpa)
     if stable:
         tensor = result.relaxed_ion.tensor_gpa
         scale = values["youngs_modulus"] / _own_youngs_modulus(tensor)
@@ -252,7 +191,7 @@ def _quantities(
         quantities[name] = Quantity(
             value=value,
             unit=_UNITS.get(name, "GPa"),
-            sigma=math.hypot(error.of(value), own),
+            sigma=math.hypot(error.of(value), own, other.get(name, value) - value),
             truth=Truth.EXPERIMENT_300K,
         )
     return quantities
@@ -349,9 +288,8 @@ def _rows(tensor: FloatArray) -> list[JsonValue]:
     return [[round(float(value), 2) + 0.0 for value in row] for row in tensor]
 
 
-def elastic_identity(settings: Settings) -> str:
-    """What elastic moduli depend on: the potential, and the version of the correction."""
-    return f"{potential_identity(settings)}:{elastic_errors().version if is_default(settings) else 'none'}"
+def _identity(settings: Settings) -> str:
+    return f"{elastic_identity(settings)}:{opinions_identity()}"
 
 
 @tool(
@@ -360,7 +298,7 @@ def elastic_identity(settings: Settings) -> str:
     measures=_MEASURES,
     cost_s=8.0,
     needs_worker=True,
-    identity=elastic_identity,
+    identity=_identity,
     run_many=run_many,
 )
 def run(args: ElasticityArgs, *, deps: Deps) -> Outcome:

@@ -20,7 +20,7 @@ from matsmith.core.settings import Settings
 from matsmith.knowledge.method_errors import method_error
 from matsmith.knowledge.redox import ION_CHARGES, removable
 from matsmith.tools.base import Args, Deps, StructureRef, tool
-from matsmith.tools.intercalation_voltage import mobile_ion
+from matsmith.tools.mobile_ion import mobile_ion
 from matsmith.tools.potential import NAME, is_default, potential
 from matsmith.tools.potential import identity as potential_identity
 from matsmith.tools.reference_identity import shipped_identity, tables_identity

@@ -23,13 +23,14 @@ from matsmith.core.errors import StructureError
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
 from matsmith.core.settings import Settings
-from matsmith.knowledge.method_errors import MethodError, method_error
-from matsmith.knowledge.redox import ALKALI, ION_CHARGES, mean_charges, removable
+from matsmith.knowledge.redox import ION_CHARGES, mean_charges, removable
 from matsmith.tools.base import Args, Deps, StructureRef, tool
 from matsmith.tools.elemental_energy import elemental_energy_ev_per_atom
-from matsmith.tools.potential import identity as potential_identity
-from matsmith.tools.potential import is_default, name_of, potential
-from matsmith.tools.results import hint_for, method_of
+from matsmith.tools.measured_errors import error_of, identity_with_errors
+from matsmith.tools.mobile_ion import mobile_ion
+from matsmith.tools.potential import potential
+from matsmith.tools.relaxed_input import failed_relaxation
+from matsmith.tools.results import method_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -112,18 +113,6 @@ def run_many(batch: Sequence[VoltageArgs], *, deps: Deps) -> Iterator[tuple[int,
             now = time.perf_counter()
             yield index, _outcome(job, deps=deps).model_copy(update={"wall_s": now - started})
             started = now
-
-
-def mobile_ion(elements: Sequence[str]) -> str | None:
-    """The ion of a structure that is likeliest to move.
-
-    >>> mobile_ion(["Mg", "Li", "O"]), mobile_ion(["Mg", "Mn", "O"]), mobile_ion(["Ti", "O"])
-    ('Li', 'Mg', None)
-    """
-    for symbol in (*ALKALI, *(s for s in ION_CHARGES if s not in ALKALI)):
-        if symbol in elements:
-            return symbol
-    return None
 
 
 def _prepare(args: VoltageArgs, *, deps: Deps) -> _Job | Outcome:
@@ -224,34 +213,21 @@ def _charged(structure: Structure, ion: str, count: int, *, most: int, seed: int
     return [each.structure for each in found.found]
 
 
-def _usable(result: Relaxed | RelaxationFailure) -> Relaxed | None:
-    from matsmith.models.relaxation import RelaxationFailure
-
-    if not isinstance(result, RelaxationFailure):
-        return result
-    last = result.last if result.code == "unconverged" else None
-    return (
-        last if last is not None and last.max_force_ev_per_angstrom <= _NEAR_ENOUGH_EV_PER_ANGSTROM else None
-    )
-
-
 def _outcome(job: _Job, *, deps: Deps) -> Outcome:
     """The lowest arrangement of each state of charge, their hull, and the voltage between its ends."""
-    from matsmith.models.relaxation import RelaxationFailure
+    from matsmith.models.relaxation import RelaxationFailure, near_minimum
 
     lowest: dict[float, tuple[float, Relaxed]] = {}
     host = {symbol: n for symbol, n in job.given.amounts.items() if symbol != job.ion}
     for place, (kept, structure) in enumerate(job.states):
         result = job.results[place]
-        found = _usable(result)
+        found = near_minimum(result, within_ev_per_angstrom=_NEAR_ENOUGH_EV_PER_ANGSTROM)
         if found is None:
             if isinstance(result, RelaxationFailure) and (
                 (kept not in lowest and place + 1 == len(job.states)) or place == 0
             ):
                 which = "discharged" if place == 0 else "charged"
-                return Outcome.failed(
-                    result.code, f"The {which} host: {result.message}", hint=hint_for(result.code)
-                )
+                return failed_relaxation(f"The {which} host", result)
             continue
         symbol = next(iter(host))
         scale = float(structure.composition.as_dict()[symbol]) / host[symbol]
@@ -300,7 +276,8 @@ def _measured(
     full, empty = max(lowest), min(lowest)
     moved, charge = full - empty, ION_CHARGES[job.ion]
     raw = -(lowest[full][0] - lowest[empty][0] - moved * metal_ev) / (charge * moved)
-    known = _known(deps.settings, "other" if job.limit is None and job.args.charged is None else "redox")
+    kind = "other" if job.limit is None and job.args.charged is None else "redox"
+    known = error_of("voltage", kind=kind, settings=deps.settings)
     value = known.corrected(raw)
     mass = float(Composition(job.given.amounts).weight)
     capacity = moved * charge * _MAH_PER_MOL / mass
@@ -359,13 +336,8 @@ def _formula_units(structure: Structure, job: _Job) -> float:
 
 
 def _identity(settings: Settings) -> str:
-    versions = ":".join(_known(settings, kind).version for kind in ("redox", "other"))
-    return f"{potential_identity(settings)}:{versions}"
-
-
-def _known(settings: Settings, kind: str) -> MethodError:
-    """The error for hosts whose oxidation states tell what moves, and for others."""
-    return method_error("voltage", kind=kind, foreign=None if is_default(settings) else name_of(settings))
+    # For hosts whose oxidation states tell what moves, and for others.
+    return identity_with_errors("voltage", settings=settings, kinds=("redox", "other"))
 
 
 @tool(

@@ -23,7 +23,7 @@ from matsmith.core.record import Method, Outcome
 from matsmith.core.settings import Settings
 from matsmith.knowledge.redox import mean_charges
 from matsmith.tools.base import Args, Deps, StructureRef, tool
-from matsmith.tools.intercalation_voltage import mobile_ion
+from matsmith.tools.mobile_ion import ion_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -85,13 +85,9 @@ def run(args: PercolationArgs, *, deps: Deps) -> Outcome:
     no_parameters, closed, too_large.
     """
     crystal = deps.crystal(args.structure)
-    ion = args.ion or mobile_ion(crystal.elements)
-    if ion is None or ion not in crystal.elements:
-        return Outcome.failed(
-            "no_ion",
-            f"{crystal.formula} holds no {ion or 'ion that usually moves'}.",
-            hint=f"Name the element that moves: one of {', '.join(crystal.elements)}.",
-        )
+    ion = ion_of(crystal.elements, formula=crystal.formula, named=args.ion, own_atoms=False)
+    if isinstance(ion, Outcome):
+        return ion
     if len(crystal.species) > _MOST_ATOMS:
         return Outcome.failed(
             "too_large", f"{len(crystal.species)} atoms are too many.", hint="Give a smaller cell."

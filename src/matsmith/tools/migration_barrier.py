@@ -20,11 +20,11 @@ from matsmith.core.crystal import Crystal
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
 from matsmith.core.settings import Settings
-from matsmith.knowledge.method_errors import MethodError, method_error
 from matsmith.tools.base import Args, Deps, StructureRef, tool
-from matsmith.tools.intercalation_voltage import mobile_ion
-from matsmith.tools.potential import identity as potential_identity
-from matsmith.tools.potential import is_default, name_of, potential
+from matsmith.tools.measured_errors import error_of, identity_with_errors, kind_of
+from matsmith.tools.mobile_ion import ion_of
+from matsmith.tools.potential import potential
+from matsmith.tools.relaxed_input import relaxed_bulks
 from matsmith.tools.results import hint_for, method_of
 
 if TYPE_CHECKING:
@@ -74,23 +74,15 @@ class _Job:
 def run_many(batch: Sequence[BarrierArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
     """Relax all bulk cells, then all ends of hops, then all bands, each in shared batches."""
     from matsmith.models.nudged_elastic_band import BandSettings, bands
-    from matsmith.models.relaxation import RelaxationFailure, RelaxationSettings, relax
+    from matsmith.models.relaxation import RelaxationFailure, RelaxationSettings, near_minimum, relax
 
     model = potential(deps.settings)
     started = time.perf_counter()
     jobs: dict[int, _Job] = {}
-    starts = [deps.crystal(args.structure).to_pymatgen().get_primitive_structure() for args in batch]
-    bulk = RelaxationSettings(keep_symmetry=True, force_tolerance_ev_per_angstrom=0.02)
-    for index, result in relax(starts, potential=model, settings=bulk):
-        found = _usable(result)
-        if found is None:
-            assert isinstance(result, RelaxationFailure)
-            yield (
-                index,
-                Outcome.failed(result.code, f"The bulk: {result.message}", hint=hint_for(result.code)),
-            )
-            continue
-        job = _prepare(batch[index], found.structure)
+    starts = (deps.crystal(args.structure).to_pymatgen() for args in batch)
+    bulks = relaxed_bulks(starts, potential=model, within_ev_per_angstrom=_NEAR_ENOUGH_EV_PER_ANGSTROM)
+    for index, bulk in bulks:
+        job = bulk if isinstance(bulk, Outcome) else _prepare(batch[index], bulk.structure)
         if isinstance(job, Outcome):
             yield index, job
         else:
@@ -100,7 +92,7 @@ def run_many(batch: Sequence[BarrierArgs], *, deps: Deps) -> Iterator[tuple[int,
     cells = (jobs[index].ends[end // 2][end % 2] for index, end in order)
     for number, result in relax(cells, potential=model, settings=fixed):
         index, end = order[number]
-        found = _usable(result)
+        found = near_minimum(result, within_ev_per_angstrom=_NEAR_ENOUGH_EV_PER_ANGSTROM)
         if found is not None:
             jobs[index].relaxed[end] = found
         elif isinstance(result, RelaxationFailure):
@@ -132,17 +124,6 @@ def _band_ends(job: _Job, hop: int) -> tuple[Structure, float, Structure, float]
     )
 
 
-def _usable(result: Relaxed | RelaxationFailure) -> Relaxed | None:
-    from matsmith.models.relaxation import RelaxationFailure
-
-    if not isinstance(result, RelaxationFailure):
-        return result
-    last = result.last if result.code == "unconverged" else None
-    return (
-        last if last is not None and last.max_force_ev_per_angstrom <= _NEAR_ENOUGH_EV_PER_ANGSTROM else None
-    )
-
-
 def _prepare(args: BarrierArgs, bulk: Structure) -> _Job | Outcome:
     """The ends of each kind of hop, as supercells with a vacancy, or why there are none."""
     from matsmith.models.hops import distinct_hops
@@ -150,13 +131,9 @@ def _prepare(args: BarrierArgs, bulk: Structure) -> _Job | Outcome:
 
     symbols = sorted({str(site.specie.symbol) for site in bulk})
     formula = str(bulk.composition.reduced_formula)
-    ion = args.ion or (symbols[0] if len(symbols) == 1 else mobile_ion(symbols))
-    if ion is None or ion not in symbols:
-        return Outcome.failed(
-            "no_ion",
-            f"{formula} holds no {ion or 'ion that usually moves'}.",
-            hint=f"Name the element that moves: one of {', '.join(symbols)}.",
-        )
+    ion = ion_of(symbols, formula=formula, named=args.ion)
+    if isinstance(ion, Outcome):
+        return ion
     hops = _enough(distinct_hops(bulk, ion, longest_angstrom=_LONGEST_HOP_ANGSTROM), most=args.max_hops)
     if not hops:
         return Outcome.failed(
@@ -239,7 +216,7 @@ def percolation(hops: Sequence[Hop], barriers_ev: dict[int, float]) -> dict[int,
 
 
 def _measured(job: _Job, done: dict[int, Path], *, deps: Deps) -> Outcome:
-    known = _known(deps.settings, _kind(job.bulk))
+    known = error_of("migration_barrier", kind=kind_of(job.bulk), settings=deps.settings)
     raw = {hop: path.barrier_ev for hop, path in done.items()}
     levels = percolation(job.hops, raw)
     warnings: list[str] = []
@@ -294,19 +271,8 @@ def _measured(job: _Job, done: dict[int, Path], *, deps: Deps) -> Outcome:
     )
 
 
-def _kind(structure: Structure) -> str:
-    return "element" if len(structure.composition.elements) == 1 else "compound"
-
-
-def _known(settings: Settings, kind: str) -> MethodError:
-    return method_error(
-        "migration_barrier", kind=kind, foreign=None if is_default(settings) else name_of(settings)
-    )
-
-
 def _identity(settings: Settings) -> str:
-    versions = ":".join(_known(settings, kind).version for kind in ("element", "compound"))
-    return f"{potential_identity(settings)}:{versions}"
+    return identity_with_errors("migration_barrier", settings=settings)
 
 
 @tool(

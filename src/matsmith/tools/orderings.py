@@ -8,7 +8,7 @@ The entropy is that of ideal mixing on the sites, S = -k Σ x ln x, vacancies co
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from matsmith.core.crystal import Crystal
 from matsmith.core.errors import StructureError
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
-from matsmith.knowledge.redox import mean_charges
+from matsmith.knowledge.redox import balanced, ordering_charges
 from matsmith.tools.base import Args, Deps, FileRef, tool
 from matsmith.tools.potential import identity, is_default, potential
 from matsmith.tools.relax import ENERGY_SIGMA_EV_PER_ATOM
@@ -109,8 +109,7 @@ def run(args: OrderingsArgs, *, deps: Deps) -> Outcome:
     amounts: dict[str, float] = {
         str(k): float(v) for k, v in disordered.composition.get_el_amt_dict().items()
     }
-    charges = mean_charges(amounts)
-    used = charges or _by_electronegativity(amounts)
+    used = ordering_charges(amounts)
     try:
         found = [
             orderings(cell.frame, cell.sublattices, charges=used, most=_SCREENED, seed=deps.seed)
@@ -118,16 +117,7 @@ def run(args: OrderingsArgs, *, deps: Deps) -> Outcome:
         ]
     except StructureError as error:
         return Outcome.failed("crowded", error.message, hint=error.hint)
-    return _ranked(args, disordered, cells, found, ionic=charges is not None, deps=deps)
-
-
-def _by_electronegativity(amounts: Mapping[str, float]) -> dict[str, float]:
-    """Mock charges of an alloy, which set unlike atoms beside each other: mean electronegativity less the element's own."""
-    from matsmith.knowledge.calibration import electronegativity
-
-    known = {symbol: electronegativity(symbol) or 2.0 for symbol in amounts}
-    mean = sum(known[s] * n for s, n in amounts.items()) / sum(amounts.values())
-    return {symbol: mean - value for symbol, value in known.items()}
+    return _ranked(args, disordered, cells, found, ionic=balanced(amounts) is True, deps=deps)
 
 
 def _ranked(

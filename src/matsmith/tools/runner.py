@@ -53,6 +53,11 @@ class ToolRunner:
         self.executor = executor
         self.seed = seed
         self._spend: Callable[[int], None] | None = None
+        self._hear: Callable[[str], None] | None = None
+
+    def on_note(self, hear: Callable[[str], None]) -> None:
+        """Call this with what a tool tells while it computes; without it nobody hears."""
+        self._hear = hear
 
     def on_spend(self, spend: Callable[[int], None]) -> None:
         """Call this with the number of computations before they start; it may raise to stop them."""
@@ -198,6 +203,10 @@ class ToolRunner:
             seed=self.seed,
         )
         for reply in self.executor.stream(request, deadline=deadline):
+            if "note" in reply:
+                if self._hear is not None:
+                    self._hear(str(reply["note"]))
+                continue
             yield int(reply["index"]), Outcome.model_validate(reply["outcome"])
 
     def _resolve(self, args: Args) -> tuple[dict[str, Crystal | Record], dict[str, Any]]:

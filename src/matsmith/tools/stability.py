@@ -35,7 +35,7 @@ from matsmith.tools.results import foreign_energy
 # Beyond this many sigmas under the formula's lowest known phase it is the potential that is in doubt, not the table.
 _DOUBT_SIGMAS = 2.6
 # Error of the potential in the energy between two forms of one formula: they come out in the wrong order within 50 meV/atom.
-_POLYMORPH_SIGMA_EV_PER_ATOM = 0.025
+POLYMORPH_SIGMA_EV_PER_ATOM = 0.025
 # Two relaxations of one structure end this close to each other.
 _SAME_FORM_EV_PER_ATOM = 0.002
 RATE_THRESHOLD_EV_PER_ATOM = 0.05
@@ -159,7 +159,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 excess=polymorphs["excess_ev_per_atom"],
             )
             value += gap
-            error = math.hypot(error, _POLYMORPH_SIGMA_EV_PER_ATOM if gap > 0 else 0.0)
+            error = math.hypot(error, POLYMORPH_SIGMA_EV_PER_ATOM if gap > 0 else 0.0)
     others, error = _competitors(references, crystal.formula, value=value, error=error)
     above = others.energy_above_hull(crystal.formula, value)
     # A compound known to exist, whose row the table lacks, may well lie deep below the rest.
@@ -172,7 +172,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
     if known is None and gap > _SAME_FORM_EV_PER_ATOM:
         # The lower form may lie below the rest, and is the hull then: nothing lies below its own lowest form.
         lowest, spread = rectified(above - gap, error)
-        above, error = lowest + gap, math.hypot(spread, _POLYMORPH_SIGMA_EV_PER_ATOM)
+        above, error = lowest + gap, math.hypot(spread, POLYMORPH_SIGMA_EV_PER_ATOM)
     # The word goes by the likeliest energy: the mean of a cut-off error lies above it, and would call a phase that is
     # the table's own lowest one unstable.
     likeliest = others.energy_above_hull(
@@ -233,7 +233,7 @@ def _competitors(
         others = references.without(formula)
         gap = value - own.formation_energy_ev_per_atom
         if gap > max(0.0, others.energy_above_hull(formula, value)):
-            return references, _POLYMORPH_SIGMA_EV_PER_ATOM
+            return references, POLYMORPH_SIGMA_EV_PER_ATOM
     return others, math.hypot(error, others.competition_sigma(formula))
 
 

@@ -22,7 +22,6 @@ from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
 from matsmith.core.settings import Settings
 from matsmith.knowledge.bonding_network import bonded_directions
-from matsmith.knowledge.method_errors import MethodError, method_error
 from matsmith.knowledge.redox import mean_charges
 from matsmith.models.slabs import (
     CleanSlab,
@@ -33,9 +32,10 @@ from matsmith.models.slabs import (
     distinct_planes,
 )
 from matsmith.tools.base import Args, Deps, StructureRef, tool
-from matsmith.tools.potential import identity as potential_identity
-from matsmith.tools.potential import is_default, name_of, potential
-from matsmith.tools.results import hint_for, method_of
+from matsmith.tools.measured_errors import error_of, identity_with_errors, kind_of
+from matsmith.tools.potential import potential
+from matsmith.tools.relaxed_input import failed_relaxation, relaxed_bulks
+from matsmith.tools.results import method_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -88,23 +88,15 @@ class _Face:
 
 def run_many(batch: Sequence[SurfaceArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
     """Relax all bulk cells in shared batches, then all slabs."""
-    from matsmith.models.relaxation import RelaxationFailure, RelaxationSettings, relax
+    from matsmith.models.relaxation import RelaxationSettings, relax
 
     model = potential(deps.settings)
     started = time.perf_counter()
     jobs: dict[int, _Job] = {}
-    starts = [deps.crystal(args.structure).to_pymatgen().get_primitive_structure() for args in batch]
-    bulk = RelaxationSettings(keep_symmetry=True, force_tolerance_ev_per_angstrom=0.02)
-    for index, result in relax(starts, potential=model, settings=bulk):
-        found = _usable(result)
-        if found is None:
-            assert isinstance(result, RelaxationFailure)
-            yield (
-                index,
-                Outcome.failed(result.code, f"The bulk: {result.message}", hint=hint_for(result.code)),
-            )
-            continue
-        job = _prepare(batch[index], found)
+    starts = (deps.crystal(args.structure).to_pymatgen() for args in batch)
+    bulks = relaxed_bulks(starts, potential=model, within_ev_per_angstrom=_NEAR_ENOUGH_EV_PER_ANGSTROM)
+    for index, bulk in bulks:
+        job = bulk if isinstance(bulk, Outcome) else _prepare(batch[index], bulk)
         if isinstance(job, Outcome):
             yield index, job
         else:
@@ -120,17 +112,6 @@ def run_many(batch: Sequence[SurfaceArgs], *, deps: Deps) -> Iterator[tuple[int,
             now = time.perf_counter()
             yield index, _outcome(job, deps=deps).model_copy(update={"wall_s": now - started})
             started = now
-
-
-def _usable(result: Relaxed | RelaxationFailure) -> Relaxed | None:
-    from matsmith.models.relaxation import RelaxationFailure
-
-    if not isinstance(result, RelaxationFailure):
-        return result
-    last = result.last if result.code == "unconverged" else None
-    return (
-        last if last is not None and last.max_force_ev_per_angstrom <= _NEAR_ENOUGH_EV_PER_ANGSTROM else None
-    )
 
 
 def _prepare(args: SurfaceArgs, relaxed: Relaxed) -> _Job | Outcome:
@@ -183,13 +164,13 @@ def _text(plane: Plane) -> str:
 
 
 def _outcome(job: _Job, *, deps: Deps) -> Outcome:
-    from matsmith.models.relaxation import RelaxationFailure
+    from matsmith.models.relaxation import RelaxationFailure, near_minimum
 
     energies: dict[Plane, dict[int, tuple[float, Relaxed]]] = {}
     failure: RelaxationFailure | None = None
     for place, (size, slab) in enumerate(job.slabs):
         result = job.results[place]
-        found = _usable(result)
+        found = near_minimum(result, within_ev_per_angstrom=_NEAR_ENOUGH_EV_PER_ANGSTROM)
         if found is None:
             failure = result if isinstance(result, RelaxationFailure) else failure
             continue
@@ -200,7 +181,7 @@ def _outcome(job: _Job, *, deps: Deps) -> Outcome:
             held[size] = (energy, found)
     if not energies:
         assert failure is not None
-        return Outcome.failed(failure.code, f"A slab: {failure.message}", hint=hint_for(failure.code))
+        return failed_relaxation("A slab", failure)
     faces = [
         _Face(
             plane=plane,
@@ -237,7 +218,7 @@ def wulff_weights(conventional: Structure, energies: Mapping[Plane, float]) -> d
 
 
 def _measured(job: _Job, faces: Sequence[_Face], *, deps: Deps) -> Outcome:
-    known = _known(deps.settings, _kind(job.conventional))
+    known = error_of("surface_energy", kind=kind_of(job.conventional), settings=deps.settings)
     raw = {face.plane: face.energy_j_per_m2 for face in faces}
     weights = wulff_weights(job.conventional, raw) if len(faces) > 1 else None
     used = weights or {faces[0].plane: 1.0}
@@ -294,19 +275,8 @@ def _measured(job: _Job, faces: Sequence[_Face], *, deps: Deps) -> Outcome:
     )
 
 
-def _kind(structure: Structure) -> str:
-    return "element" if len(structure.composition.elements) == 1 else "compound"
-
-
-def _known(settings: Settings, kind: str) -> MethodError:
-    return method_error(
-        "surface_energy", kind=kind, foreign=None if is_default(settings) else name_of(settings)
-    )
-
-
 def _identity(settings: Settings) -> str:
-    versions = ":".join(_known(settings, kind).version for kind in ("element", "compound"))
-    return f"{potential_identity(settings)}:{versions}"
+    return identity_with_errors("surface_energy", settings=settings)
 
 
 @tool(

@@ -7,8 +7,8 @@ constants from density-functional theory: the conductivities of universal potent
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -18,24 +18,20 @@ from matsmith.core.settings import Settings
 from matsmith.knowledge.calibration import features_of
 from matsmith.knowledge.conductivity_errors import conductivity_errors, features
 from matsmith.knowledge.references import known_tables
-from matsmith.models.elastic_averages import averages, debye_temperature_k, poisson_ratio, stiffnesses_gpa
-from matsmith.models.elastic_response import (
-    SYMMETRY_TOLERANCE_ANGSTROM,
-    ElasticFailure,
-    ElasticResponse,
-    elastic_responses,
-    standard_primitive,
-)
+from matsmith.models.elastic_averages import poisson_ratio, stiffnesses_gpa
+from matsmith.models.elastic_response import ElasticResponse
 from matsmith.models.grueneisen_expansion import mean_square_displacement_angstrom2
 from matsmith.models.slack_conductivity import grueneisen_parameter, slack_conductivity_w_per_m_k
 from matsmith.tools.base import Args, Deps, StructureRef, tool
-from matsmith.tools.elasticity import elastic_identity, moduli_of, no_minimum, refusal_of
+from matsmith.tools.elastic_moduli import debye_temperature_of, elastic_identity, moduli_of, sound_responses
 from matsmith.tools.melting import near_melting, refused_as_molten, swing_ratio
-from matsmith.tools.potential import is_default, name_of, potential
+from matsmith.tools.potential import is_default, name_of
 from matsmith.tools.reference_identity import tables_identity
-from matsmith.tools.results import hint_for, method_of
+from matsmith.tools.results import method_of
 
-_GRAM_PER_MOL_ANGSTROM3 = 1.66053906660
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
 _UNTESTED_RELATIVE_SIGMA = 1.0
 _ROOM_K, _TESTED_AROUND_ROOM_K = 300.0, 50.0
 # A gap below this leaves carriers enough at room temperature to count.
@@ -79,25 +75,16 @@ def why_metallic(amounts: Mapping[str, float]) -> str | None:
 
 def run_many(batch: Sequence[ThermalConductivityArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
     """All crystals share the batches of their strained cells."""
-    kept: list[int] = []
-    structures = [deps.crystal(args.structure).to_pymatgen() for args in batch]
-    for index in range(len(batch)):
-        refusal = _metal(batch[index], deps=deps) or refusal_of(
-            standard_primitive(structures[index], tolerance_angstrom=SYMMETRY_TOLERANCE_ANGSTROM)
-        )
+    asked: dict[int, Structure] = {}
+    for index, args in enumerate(batch):
+        refusal = _metal(args, deps=deps)
         if refusal is None:
-            kept.append(index)
+            asked[index] = deps.crystal(args.structure).to_pymatgen()
         else:
             yield index, refusal
-    if not kept:
-        return  # no potential is loaded for refusals alone
-    model = potential(deps.settings)
-    last = time.perf_counter()
-    for place, result in elastic_responses([structures[index] for index in kept], potential=model):
-        now = time.perf_counter()
-        index = kept[place]
-        yield index, _outcome(result, args=batch[index], deps=deps).model_copy(update={"wall_s": now - last})
-        last = now
+    for index, found, seconds in sound_responses(asked, settings=deps.settings):
+        outcome = found if isinstance(found, Outcome) else _outcome(found, args=batch[index], deps=deps)
+        yield index, outcome.model_copy(update={"wall_s": seconds})
 
 
 def _metal(args: ThermalConductivityArgs, *, deps: Deps) -> Outcome | None:
@@ -121,26 +108,14 @@ def _metal(args: ThermalConductivityArgs, *, deps: Deps) -> Outcome | None:
     )
 
 
-def _outcome(
-    result: ElasticResponse | ElasticFailure, *, args: ThermalConductivityArgs, deps: Deps
-) -> Outcome:
-    if isinstance(result, ElasticFailure):
-        return Outcome.failed(result.code, result.message, hint=hint_for(result.code))
-    bulk = averages(result.relaxed_ion.tensor_gpa).bulk_hill_gpa
-    if not bulk > 0:
-        return no_minimum(bulk)
+def _outcome(result: ElasticResponse, *, args: ThermalConductivityArgs, deps: Deps) -> Outcome:
     moduli = moduli_of(result, settings=deps.settings)
     structure = result.structure
     atoms = len(structure)
     mass = float(structure.composition.weight) / atoms
     volume = structure.volume / atoms
     nu = poisson_ratio(moduli.bulk_gpa, moduli.shear_gpa)
-    debye = debye_temperature_k(
-        bulk_gpa=moduli.bulk_gpa,
-        shear_gpa=moduli.shear_gpa,
-        density_g_per_cm3=mass * _GRAM_PER_MOL_ANGSTROM3 / volume,
-        mass_g_per_mol_atoms=mass,
-    )
+    debye = debye_temperature_of(structure, bulk_gpa=moduli.bulk_gpa, shear_gpa=moduli.shear_gpa)
     slack = slack_conductivity_w_per_m_k(
         debye_k=debye,
         grueneisen=grueneisen_parameter(nu),

@@ -7,7 +7,6 @@ directions. Frameworks of corner-sharing polyhedra, which may even shrink, lie o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 from pydantic import Field
@@ -16,14 +15,8 @@ from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
 from matsmith.core.settings import Settings
 from matsmith.knowledge.expansion_errors import expansion_errors
-from matsmith.models.elastic_averages import averages, debye_temperature_k, stiffnesses_gpa
-from matsmith.models.elastic_response import (
-    SYMMETRY_TOLERANCE_ANGSTROM,
-    ElasticFailure,
-    ElasticResponse,
-    elastic_responses,
-    standard_primitive,
-)
+from matsmith.models.elastic_averages import stiffnesses_gpa
+from matsmith.models.elastic_response import ElasticResponse
 from matsmith.models.grueneisen_expansion import (
     coordination_numbers,
     is_open,
@@ -31,12 +24,11 @@ from matsmith.models.grueneisen_expansion import (
     mean_square_displacement_angstrom2,
 )
 from matsmith.tools.base import Args, Deps, StructureRef, tool
-from matsmith.tools.elasticity import elastic_identity, moduli_of, no_minimum, refusal_of
+from matsmith.tools.elastic_moduli import debye_temperature_of, elastic_identity, moduli_of, sound_responses
 from matsmith.tools.melting import near_melting, refused_as_molten, swing_ratio
-from matsmith.tools.potential import is_default, name_of, potential
-from matsmith.tools.results import hint_for, method_of
+from matsmith.tools.potential import is_default, name_of
+from matsmith.tools.results import method_of
 
-_GRAM_PER_MOL_ANGSTROM3 = 1.66053906660
 _TESTED_K = (250.0, 350.0)
 # Assumed, not measured: for a potential that was not held against the measured tensors.
 _UNTESTED_RELATIVE_SIGMA = 0.5
@@ -52,31 +44,13 @@ class ThermalExpansionArgs(Args):
 
 def run_many(batch: Sequence[ThermalExpansionArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
     """All crystals share the batches of their strained cells."""
-    kept: list[int] = []
-    structures = [deps.crystal(args.structure).to_pymatgen() for args in batch]
-    for index, structure in enumerate(structures):
-        refusal = refusal_of(standard_primitive(structure, tolerance_angstrom=SYMMETRY_TOLERANCE_ANGSTROM))
-        if refusal is None:
-            kept.append(index)
-        else:
-            yield index, refusal
-    if not kept:
-        return  # no potential is loaded for refusals alone
-    model = potential(deps.settings)
-    last = time.perf_counter()
-    for place, result in elastic_responses([structures[index] for index in kept], potential=model):
-        now = time.perf_counter()
-        index = kept[place]
-        yield index, _outcome(result, args=batch[index], deps=deps).model_copy(update={"wall_s": now - last})
-        last = now
+    asked = {index: deps.crystal(args.structure).to_pymatgen() for index, args in enumerate(batch)}
+    for index, found, seconds in sound_responses(asked, settings=deps.settings):
+        outcome = found if isinstance(found, Outcome) else _outcome(found, args=batch[index], deps=deps)
+        yield index, outcome.model_copy(update={"wall_s": seconds})
 
 
-def _outcome(result: ElasticResponse | ElasticFailure, *, args: ThermalExpansionArgs, deps: Deps) -> Outcome:
-    if isinstance(result, ElasticFailure):
-        return Outcome.failed(result.code, result.message, hint=hint_for(result.code))
-    bulk = averages(result.relaxed_ion.tensor_gpa).bulk_hill_gpa
-    if not bulk > 0:
-        return no_minimum(bulk)
+def _outcome(result: ElasticResponse, *, args: ThermalExpansionArgs, deps: Deps) -> Outcome:
     moduli = moduli_of(result, settings=deps.settings)
     structure = result.structure
     mass = float(structure.composition.weight) / len(structure)
@@ -91,12 +65,7 @@ def _outcome(result: ElasticResponse | ElasticFailure, *, args: ThermalExpansion
             "taken from.",
             hint="quasi_harmonic computes the expansion, with a larger error.",
         )
-    debye = debye_temperature_k(
-        bulk_gpa=moduli.bulk_gpa,
-        shear_gpa=moduli.shear_gpa,
-        density_g_per_cm3=mass * _GRAM_PER_MOL_ANGSTROM3 / volume,
-        mass_g_per_mol_atoms=mass,
-    )
+    debye = debye_temperature_of(structure, bulk_gpa=moduli.bulk_gpa, shear_gpa=moduli.shear_gpa)
     value = linear_expansion_per_k(
         grueneisen=gamma,
         temperature_k=args.temperature_k,

@@ -23,12 +23,12 @@ from matsmith.core.errors import DataError
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
 from matsmith.core.settings import Settings
-from matsmith.knowledge.method_errors import MethodError, method_error
 from matsmith.tools.base import Args, Deps, StructureRef, tool
 from matsmith.tools.elemental_energy import compound_reference_ev
-from matsmith.tools.potential import identity as potential_identity
-from matsmith.tools.potential import is_default, name_of, potential
-from matsmith.tools.results import hint_for, method_of
+from matsmith.tools.measured_errors import error_of, identity_with_errors, kind_of
+from matsmith.tools.potential import is_default, potential
+from matsmith.tools.relaxed_input import failed_relaxation, relaxed_bulks
+from matsmith.tools.results import method_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -85,7 +85,7 @@ class _Job:
 
 def run_many(batch: Sequence[VacancyArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
     """Relax all bulk cells in shared batches, then all cells with a vacancy."""
-    from matsmith.models.relaxation import RelaxationFailure, RelaxationSettings, relax
+    from matsmith.models.relaxation import RelaxationSettings, relax
 
     model = potential(deps.settings)
     started = time.perf_counter()
@@ -97,20 +97,11 @@ def run_many(batch: Sequence[VacancyArgs], *, deps: Deps) -> Iterator[tuple[int,
         else:
             yield index, refusal
     jobs: dict[int, _Job] = {}
-    starts = [_primitive(deps.crystal(batch[index].structure)) for index in accepted]
-    # Symmetry is kept, so that sites which are the same stay the same.
-    bulk = RelaxationSettings(keep_symmetry=True, force_tolerance_ev_per_angstrom=0.02)
-    for place, result in relax(starts, potential=model, settings=bulk):
+    starts = (deps.crystal(batch[index].structure).to_pymatgen() for index in accepted)
+    bulks = relaxed_bulks(starts, potential=model, within_ev_per_angstrom=_NEAR_ENOUGH_EV_PER_ANGSTROM)
+    for place, bulk in bulks:
         index = accepted[place]
-        found = _usable(result)
-        if found is None:
-            assert isinstance(result, RelaxationFailure)
-            yield (
-                index,
-                Outcome.failed(result.code, f"The bulk: {result.message}", hint=hint_for(result.code)),
-            )
-            continue
-        job = _prepare(batch[index], found)
+        job = bulk if isinstance(bulk, Outcome) else _prepare(batch[index], bulk)
         if isinstance(job, Outcome):
             yield index, job
         else:
@@ -143,21 +134,6 @@ def _refusal(args: VacancyArgs, crystal: Crystal) -> Outcome | None:
             hint=f"Give one of {', '.join(crystal.elements)}.",
         )
     return None
-
-
-def _primitive(crystal: Crystal) -> Structure:
-    return crystal.to_pymatgen().get_primitive_structure()
-
-
-def _usable(result: Relaxed | RelaxationFailure) -> Relaxed | None:
-    from matsmith.models.relaxation import RelaxationFailure
-
-    if not isinstance(result, RelaxationFailure):
-        return result
-    last = result.last if result.code == "unconverged" else None
-    return (
-        last if last is not None and last.max_force_ev_per_angstrom <= _NEAR_ENOUGH_EV_PER_ANGSTROM else None
-    )
 
 
 def _prepare(args: VacancyArgs, relaxed: Relaxed) -> _Job | Outcome:
@@ -219,14 +195,14 @@ def _marked(structure: Structure, element: str | None) -> tuple[Structure, list[
 
 
 def _outcome(job: _Job, *, deps: Deps) -> Outcome:
-    from matsmith.models.relaxation import RelaxationFailure
+    from matsmith.models.relaxation import RelaxationFailure, near_minimum
 
     energies: list[list[tuple[float, float]]] = [[] for _ in job.sites]
     failure: RelaxationFailure | None = None
     relaxed: dict[int, Crystal] = {}
     for place, cell in enumerate(job.cells):
         result = job.results[place]
-        found = _usable(result)
+        found = near_minimum(result, within_ev_per_angstrom=_NEAR_ENOUGH_EV_PER_ANGSTROM)
         if found is None:
             failure = result if isinstance(result, RelaxationFailure) else failure
             continue
@@ -237,7 +213,7 @@ def _outcome(job: _Job, *, deps: Deps) -> Outcome:
     done = [kind for kind, held in enumerate(energies) if held]
     if not done:
         assert failure is not None
-        return Outcome.failed(failure.code, f"With a vacancy: {failure.message}", hint=hint_for(failure.code))
+        return failed_relaxation("With a vacancy", failure)
     lowest = min(done, key=lambda kind: energies[kind][-1][1])
     return _measured(job, energies, lowest=lowest, crystal=relaxed[lowest], deps=deps)
 
@@ -254,23 +230,14 @@ def _amounts(job: _Job) -> dict[str, float]:
     return {str(symbol): float(n) for symbol, n in job.bulk.composition.as_dict().items()}
 
 
-def _kind(job: _Job) -> str:
-    return "element" if len(job.bulk.composition.elements) == 1 else "compound"
-
-
-def _known(settings: Settings, kind: str) -> MethodError:
-    foreign = None if is_default(settings) else name_of(settings)
-    return method_error("vacancy_formation_energy", kind=kind, foreign=foreign)
-
-
 def _measured(
     job: _Job, energies: list[list[tuple[float, float]]], *, lowest: int, crystal: Crystal, deps: Deps
 ) -> Outcome:
-    known = _known(deps.settings, _kind(job))
+    known = error_of("vacancy_formation_energy", kind=kind_of(job.bulk), settings=deps.settings)
     distance, raw = energies[lowest][-1]
     site = job.sites[lowest]
     warnings: list[str] = []
-    if not raw > 0 and _kind(job) == "element":
+    if not raw > 0 and kind_of(job.bulk) == "element":
         return Outcome.failed(
             "unstable",
             f"The energy falls by {-raw:.2f} eV when an atom leaves: the crystal is not stable in this potential.",
@@ -285,7 +252,7 @@ def _measured(
         )
     elif drift > 0.1 * abs(value):
         warnings.append(f"two supercells differ by {drift:.2f} eV: larger ones are needed (max_atoms)")
-    if _kind(job) == "compound":
+    if kind_of(job.bulk) == "compound":
         warnings.append(
             "the vacancy is neutral: in an insulator its electrons or holes stay with it, which the potential only mimics"
         )
@@ -346,8 +313,8 @@ def _poor_limit(job: _Job, element: str, *, value: float, deps: Deps) -> dict[st
 def _identity(settings: Settings) -> str:
     from matsmith.tools.reference_identity import shipped_identity, tables_identity
 
-    versions = ":".join(_known(settings, kind).version for kind in ("element", "compound"))
-    return f"{potential_identity(settings)}:{versions}:{shipped_identity()}:{tables_identity(settings)}"
+    own = identity_with_errors("vacancy_formation_energy", settings=settings)
+    return f"{own}:{shipped_identity()}:{tables_identity(settings)}"
 
 
 @tool(

@@ -64,7 +64,7 @@ def work(request: dict[str, Any], output: TextIO) -> None:
         }
         # `_env_file` is a keyword of BaseSettings and no field: what the parent has settled is not read again from a file.
         settings = Settings(**request["settings"], _env_file=None)  # pyright: ignore[reportCallIssue]
-        deps = Deps(settings=settings, inputs=inputs, seed=request["seed"])
+        deps = Deps(settings=settings, inputs=inputs, seed=request["seed"], note=lambda text: say(note=text))
         batch = [tool.args.model_validate(call) for call in request["calls"]]
         for index, outcome in tool.run_many(batch, deps=deps):
             say(index=index, outcome=outcome.model_dump(mode="json"))

@@ -6,7 +6,12 @@ import pytest
 
 from matsmith.core.errors import ToolError
 from matsmith.core.settings import Settings
-from matsmith.tools.strategies.registry import available_strategies, get_strategy, strategy_names
+from matsmith.tools.strategies.registry import (
+    available_strategies,
+    get_strategy,
+    strategy_names,
+    usual_weight,
+)
 
 
 def test_every_strategy_has_its_own_name() -> None:
@@ -18,6 +23,8 @@ def test_the_baseline_comes_first_and_nothing_is_missing_on_a_bare_machine(bare:
     assert [strategy.name for strategy in available_strategies(bare)] == [
         "known",
         "decoration",
+        "substitution",
+        "random",
         "proposed",
     ]
 
@@ -25,3 +32,9 @@ def test_the_baseline_comes_first_and_nothing_is_missing_on_a_bare_machine(bare:
 def test_a_wrong_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(ToolError, match="Did you mean decoration"):
         get_strategy("decorations")
+
+
+def test_dear_strategies_get_a_small_share_save_where_one_formula_is_wanted() -> None:
+    assert usual_weight("decoration") == usual_weight("known") == 1.0
+    assert 0 < usual_weight("random") < usual_weight("substitution") < 0.5
+    assert usual_weight("random", one_formula=True) >= 1.0

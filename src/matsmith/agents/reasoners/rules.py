@@ -32,7 +32,7 @@ from matsmith.agents.reasoners.literature_rules import reading, searches, writin
 from matsmith.core.directive import Directive
 from matsmith.core.errors import ReasonerError
 from matsmith.core.properties import PROPERTIES
-from matsmith.tools.strategies.registry import KNOWN
+from matsmith.tools.strategies.registry import KNOWN, usual_weight
 
 # How many known materials the first round looks at: enough to hold the usual answers, few enough for half a minute.
 FIRST_KNOWN = 14
@@ -107,8 +107,11 @@ def generation(question: GenerationQuestion) -> GenerationPlan:
             evidence=cited,
         )
     wanted: dict[str, int] = {}
+    one_formula = question.spec.chemistry.formula is not None
     weights = {
-        name: max(0.0, directive.strategies.get(name, 1.0)) for name in question.strategies if name != KNOWN
+        name: max(0.0, directive.strategies.get(name, 1.0)) * usual_weight(name, one_formula=one_formula)
+        for name in question.strategies
+        if name != KNOWN
     }
     total = sum(weights.values())
     if total > 0:

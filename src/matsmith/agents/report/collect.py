@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from matsmith.agents.decisions import Critique, Plan, RoundSummary
+from matsmith.agents.pareto import front, ranks
 from matsmith.agents.report.model import (
     CandidateReport,
     FactReport,
@@ -69,6 +70,7 @@ def collect(ledger: Ledger) -> RunReport:
         waiting=sum(identifier not in judged for identifier in read.candidates),
         rounds=rounds,
         candidates=ranked,
+        front=front(plan.spec, read.judgements.values()) if plan else [],
         rejected=rejected,
         rejected_by_reason=dict(Counter(reason_group(one.reason) for one in rejected).most_common()),
         evidence=list(read.evidence.values()),
@@ -148,17 +150,19 @@ class _Reading:
         return sorted({name for judgement in self.judgements.values() for name in judgement.novelty.lists})
 
     def ranked(self) -> list[CandidateReport]:
-        """Candidates that were judged and not rejected: those that meet first, then by score."""
+        """Candidates that were judged and not rejected: those that meet first, front by front where targets are traded off, then by score."""
         kept = [
             judgement
             for judgement in self.judgements.values()
             if not judgement.rejected and judgement.candidate in self.candidates
         ]
+        behind = ranks(self.plan.spec, kept) if self.plan else {}
         kept.sort(
             key=lambda judgement: (
                 not judgement.meets,
                 # Among the answers new ones stand first: that they exist is what the run has added.
                 judgement.meets and judgement.novelty.label is not Novelty.NEW,
+                behind.get(judgement.candidate, len(kept)),
                 -judgement.score,
                 judgement.candidate,
             )

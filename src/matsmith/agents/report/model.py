@@ -159,6 +159,10 @@ class RunReport(BaseModel):
     waiting: int = Field(description="candidates that were never judged")
     rounds: list[RoundReport]
     candidates: list[CandidateReport] = Field(description="those that meet first, then by score")
+    front: list[str] = Field(
+        default_factory=list[str],
+        description="with two or more targets that are only optimised: candidates that none beats by more than the errors",
+    )
     rejected: list[RejectedCandidate]
     rejected_by_reason: dict[str, int]
     evidence: list[Evidence]

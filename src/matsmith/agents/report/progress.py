@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from matsmith.agents.pareto import goodness
 from matsmith.agents.report.charts import Axis, Point, pareto_front, steps_chart, trade_off_chart
+from matsmith.agents.report.front import front_table
 from matsmith.agents.report.markup import Child, Markup, anchor, element, join
 from matsmith.agents.report.model import CandidateReport, RoundReport
 from matsmith.agents.report.pieces import View, cell, overall, table
 from matsmith.agents.report.wording import target_text, title_of, unit_text, value_text
-from matsmith.core.quantity import Quantity, Relation
+from matsmith.core.quantity import Quantity
 from matsmith.core.spec import Target
 
 _MOST_POINTS = 400
@@ -124,11 +126,12 @@ def _rounds_table(view: View, rounds: list[RoundReport]) -> Markup:
 def trade_offs(view: View) -> Markup | None:
     """For each pair of targets the candidates and the front that no candidate beats in both."""
     figures: list[Markup] = []
+    listed = front_table(view)
     for first, second in combinations(range(len(view.targets)), 2):
         figure = _pair(view, first, second)
         if figure is not None and len(figures) < _MOST_PAIRS:
             figures.append(figure)
-    if not figures:
+    if not figures and listed is None:
         return None
     key = element(
         "p",
@@ -144,8 +147,8 @@ def trade_offs(view: View) -> Markup | None:
     return element(
         "section",
         element("h2", "Trade-offs"),
-        element("div", *figures, class_="charts"),
-        key,
+        listed,
+        *([element("div", *figures, class_="charts"), key] if figures else []),
         id="trade-offs",
     )
 
@@ -171,7 +174,7 @@ def _pair(view: View, first: int, second: int) -> Markup | None:
         )
         for candidate, x, y in found
     ]
-    front = pareto_front([(_goodness(one, x), _goodness(other, y)) for _, x, y in found])
+    front = pareto_front([(goodness(one, x), goodness(other, y)) for _, x, y in found])
     names = f"{title_of(one.property)} against {title_of(other.property)}"
     chart = trade_off_chart(
         points,
@@ -181,15 +184,6 @@ def _pair(view: View, first: int, second: int) -> Markup | None:
         title=names,
     )
     return _figure(names.capitalize(), f"wanted: {target_text(one)} and {target_text(other)}", chart)
-
-
-def _goodness(target: Target, quantity: Quantity) -> float:
-    """Larger is better: the value, its negative, or how far outside its range it lies, negated."""
-    if target.relation in (Relation.ABOVE, Relation.MAXIMISE):
-        return quantity.value
-    if target.relation in (Relation.BELOW, Relation.MINIMISE):
-        return -quantity.value
-    return min(0.0, target.margin(quantity))
 
 
 def _axis(target: Target, quantities: list[Quantity]) -> Axis:

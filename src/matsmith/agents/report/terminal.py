@@ -56,6 +56,13 @@ def show_run(report: RunReport) -> RenderableType:
     ]
     if report.candidates:
         parts.append(_ranking(report))
+    if report.front:
+        names = {candidate.id: candidate for candidate in report.candidates}
+        kept = [names[one] for one in report.front if one in names]
+        listed = ", ".join(f"{_plain(one.formula)} ({one.rank})" for one in kept[:_SHOWN])
+        parts.append(
+            Text.assemble(("Front  ", "bold"), f"{listed}: none beats another by more than the errors")
+        )
     if report.rejected_by_reason:
         counted = ", ".join(f"{count} {_plain(why)}" for why, count in report.rejected_by_reason.items())
         parts.append(Text.assemble(("Rejected  ", "bold"), counted))
@@ -183,6 +190,8 @@ def _candidate(report: RunReport, candidate: CandidateReport) -> RenderableType:
         "lineage",
         f"{_plain(lineage.strategy)}, round {lineage.round}, seed {lineage.seed}{parents}",
     )
+    if lineage.note:
+        _add(structure, "made as", _plain(lineage.note))
     lists = "; ".join(map(_plain, candidate.novelty.lists)) or "no list"
     match = f", equals {_plain(candidate.novelty.match)}" if candidate.novelty.match else ""
     _add(structure, "novelty", f"{candidate.novelty.label}{match}; checked against {lists}")

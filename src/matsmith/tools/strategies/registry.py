@@ -14,11 +14,24 @@ KNOWN = "known"
 """The strategy that offers what is already known: the labelled baseline."""
 PROPOSED = "proposed"
 """The strategy that makes what the generator asked for by formula; it draws nothing of its own."""
+RANDOM = "random"
+"""The strategy that draws random crystals, whose energies say little before they are relaxed."""
 _MODULES = {
     KNOWN: "matsmith.tools.strategies.known",
     "decoration": "matsmith.tools.strategies.decoration",
+    "substitution": "matsmith.tools.strategies.substitution",
+    RANDOM: "matsmith.tools.strategies.random_crystals",
     PROPOSED: "matsmith.tools.strategies.proposed",
 }
+# Share of a round that a strategy gets when nothing speaks for or against it; a directive's multiplier goes on top.
+_USUAL_WEIGHTS = {"substitution": 0.25, RANDOM: 0.12}
+# Where one formula is wanted its prototypes are few, and other structures are what is left to try.
+_WEIGHTS_OF_ONE_FORMULA = {"substitution": 0.5, RANDOM: 1.0}
+
+
+def usual_weight(name: str, *, one_formula: bool = False) -> float:
+    """How much of a round a strategy gets beside the others, as long as no directive says otherwise."""
+    return (_WEIGHTS_OF_ONE_FORMULA if one_formula else _USUAL_WEIGHTS).get(name, 1.0)
 
 
 def strategy_names() -> list[str]:

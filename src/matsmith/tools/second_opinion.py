@@ -1,0 +1,64 @@
+"""A second opinion on a modulus: what a model that knows the composition alone says, held against what a potential gave.
+
+The two err for different reasons, so that where they agree more can be concluded than from either, and where they differ beyond
+their errors nothing can. The model's values are those of tables of computed moduli, and are brought to measurement as these are
+(knowledge/table_moduli.py).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from matsmith.core.errors import DataError, SpecError
+from matsmith.core.verdict import DISAGREEMENT_SIGMAS
+from matsmith.knowledge.table_moduli import table_moduli
+
+Modulus = Literal["bulk_modulus", "shear_modulus"]
+_MODEL = "matsmith.models.predictors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinion:
+    """A modulus in GPa against experiment at 300 K with its one-sigma error, and who says so."""
+
+    value_gpa: float
+    sigma_gpa: float
+    source: str
+
+    def differs(self, value_gpa: float, sigma_gpa: float) -> bool:
+        """Whether another value lies farther away than both errors allow; as verdicts hold two methods against each other."""
+        gap = abs(self.value_gpa - value_gpa)
+        return gap > DISAGREEMENT_SIGMAS * math.hypot(self.sigma_gpa, sigma_gpa)
+
+
+def opinion_on(name: Modulus, formula: str) -> Opinion | str:
+    """The opinion on a modulus of a formula, or in words why there is none."""
+    if find_spec(_MODEL) is None:
+        return "no model of compositions is installed"
+    library: Any = import_module(f"{_MODEL}.library")
+    try:
+        found: Any = library.predicted(name, formula)
+    except (SpecError, DataError) as error:
+        return error.message
+    if not found.in_domain:
+        return f"{formula} lies outside what the model of compositions was trained on"
+    known = table_moduli()
+    factor = known.bulk_factor if name == "bulk_modulus" else known.shear_factor
+    value = factor * float(found.value)
+    return Opinion(
+        value_gpa=value,
+        sigma_gpa=math.hypot(factor * float(found.sigma), known.errors[name].of(value)),
+        source=str(found.method),
+    )
+
+
+def opinions_identity() -> str:
+    """What opinions depend on: the weights of the model, or that there is none."""
+    if find_spec(_MODEL) is None:
+        return "no opinion"
+    library: Any = import_module(f"{_MODEL}.library")
+    return str(library.weights_identity(["bulk_modulus", "shear_modulus"]))

@@ -68,6 +68,8 @@ def test_results_feed_other_tools_and_nothing_is_computed_twice(home: Settings) 
     assert run_tool("density", relaxed.record, settings=home).record == density.record
     assert run_tool("density", relaxed=relaxed.id[:10], settings=home).record == density.record
     assert "bulk modulus" in outcome_html(run_tool("equation_of_state", relaxed, settings=home).record)
+    # A structure in place of a relaxation is relaxed first.
+    assert run_tool("density", COPPER, settings=home)["density"].value == pytest.approx(density["density"].value, rel=1e-3)
     elsewhere = run_tool("density", relaxed, settings=home, keep=False)
     assert elsewhere.quantities == density.quantities
 
@@ -112,7 +114,6 @@ def test_a_failure_is_a_value_that_refuses_to_be_used(home: Settings) -> None:
         ("relax", {"max_steps": -1}, "max_steps: Input should be greater"),
         ("relax", {"structure": COPPER}, "given structure twice"),
         ("competing_phases", {}, "takes no structure"),
-        ("density", {}, "relaxed takes the result of another tool"),
         ("orderings", {}, "file takes the path of a file"),
     ],
 )

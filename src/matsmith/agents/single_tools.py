@@ -28,7 +28,7 @@ from matsmith.core.ledger import Ledger
 from matsmith.core.quantity import Quantity
 from matsmith.core.record import Outcome, Record, Status
 from matsmith.core.settings import Settings, load_settings
-from matsmith.tools.base import Tool
+from matsmith.tools.base import RELAXED, Tool
 from matsmith.tools.registry import get_tool
 
 if TYPE_CHECKING:
@@ -135,16 +135,18 @@ def run_tool(
         given = {_subject(tool, given): structure, **given}
     _check_names(tool, given)
     with _ledger(settings, run=run, keep=keep) as ledger:
+        from matsmith.tools.relax_first import run_relaxed
         from matsmith.tools.runner import ToolRunner
 
         whole = {field: value for field, value in given.items() if value is not None}
         for field, kind in tool.args.reference_fields().items():
             if field in whole:
-                whole[field] = _reference(whole[field], kind=kind, field=field, ledger=ledger)
+                meant = "structure" if _to_relax(field, whole[field]) else kind
+                whole[field] = _reference(whole[field], kind=meant, field=field, ledger=ledger)
         worker = _worker(settings)
         runner = ToolRunner(ledger, settings=settings, executor=worker.executor, seed=seed)
-        with worker.turn if tool.needs_worker else contextlib.nullcontext():
-            return ToolResult.of(runner.run(name, whole))
+        with worker.turn if tool.needs_worker or RELAXED in whole else contextlib.nullcontext():
+            return ToolResult.of(run_relaxed(runner, name, whole))
 
 
 def tool_help(name: str) -> str:
@@ -156,7 +158,7 @@ def tool_help(name: str) -> str:
     <BLANKLINE>
     Gives: density (g/cm3), volume_per_atom (angstrom3/atom). Usually takes 0.001 s.
     Takes:
-      relaxed: required; id of a successful record
+      relaxed: required; id of a relaxation; a CIF or POSCAR file, or a record that holds a structure, is relaxed first
     """
     from matsmith.core.properties import PROPERTIES
 
@@ -261,6 +263,11 @@ def _names(tool: Tool) -> str:
     names = list(tool.args.model_fields)
     more = f" and {len(names) - _NAMED} more: see tool_help({tool.name!r})" if len(names) > _NAMED else ""
     return (", ".join(names[:_NAMED]) or "nothing") + more
+
+
+def _to_relax(field: str, value: object) -> bool:
+    """Whether a structure was given where a relaxation is meant."""
+    return field == RELAXED and not isinstance(value, Record | ToolResult | RunCandidate)
 
 
 def _reference(value: object, *, kind: str, field: str, ledger: Ledger) -> str:

@@ -120,6 +120,7 @@ async def _design(
             raise ImpossibleObjective(
                 check.refusal, hint="Change the objective; plan_objective shows what was understood."
             )
+        check.require_clear()
         return start(
             check.spec,
             settings=service.settings,

@@ -42,7 +42,9 @@ export async function show(place) {
     const fresh = h("input", { type: "checkbox", id: "fresh", checked: spec.new_only });
     const approve = { plan: "before it begins", round: "after every round", spend: "before something dear" };
     const boxes = Object.fromEntries(Object.keys(approve).map((key) => [key, h("input", { type: "checkbox" })]));
-    const start = h("button", { type: "button", disabled: !found.runnable, onclick: begin }, "Start the design run");
+    const unclear = found.unclear ?? [];
+    const start = h("button", { type: "button", disabled: !found.runnable || unclear.length > 0, onclick: begin }, "Start the design run");
+    const without = h("input", { type: "checkbox", id: "without", onchange: () => { start.disabled = !found.runnable || !without.checked; } });
     fill(plan, h("section", { class: "card", "aria-labelledby": "plan-title" },
       h("h2", { id: "plan-title" }, "What was understood"),
       found.understood.length ? table(["You wrote", "Understood as"], found.understood.map((each) => [each.words, each.meaning])) : null,
@@ -56,8 +58,9 @@ export async function show(place) {
       h("div", { class: "row" }, field("Must contain", required), field("Must not contain", excluded), field("How many", count), field("Minutes", minutes), field("Seed", seed)),
       h("div", { class: "row", style: { marginTop: ".7rem" } }, h("label", { class: "row" }, fresh, "only materials in no list")),
       h("fieldset", { class: "row small", style: { border: "0", padding: "0", margin: ".6rem 0" } }, h("legend", { class: "hint" }, "Ask me"), Object.entries(approve).map(([key, text]) => h("label", { class: "row" }, boxes[key], text))),
+      unclear.length ? h("div", { class: "row" }, h("label", { class: "row" }, without, `go on without “${unclear.join("”, “")}”, where a requirement stands that was not understood`)) : null,
       h("div", { class: "row" }, start, h("span", { class: "hint small" }, "It goes on when you leave this page."))));
-    start.focus();
+    (unclear.length ? without : start).focus();
 
     async function begin() {
       const changed = structuredClone(spec);

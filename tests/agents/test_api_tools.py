@@ -69,7 +69,9 @@ def test_results_feed_other_tools_and_nothing_is_computed_twice(home: Settings) 
     assert run_tool("density", relaxed=relaxed.id[:10], settings=home).record == density.record
     assert "bulk modulus" in outcome_html(run_tool("equation_of_state", relaxed, settings=home).record)
     # A structure in place of a relaxation is relaxed first.
-    assert run_tool("density", COPPER, settings=home)["density"].value == pytest.approx(density["density"].value, rel=1e-3)
+    assert run_tool("density", COPPER, settings=home)["density"].value == pytest.approx(
+        density["density"].value, rel=1e-3
+    )
     elsewhere = run_tool("density", relaxed, settings=home, keep=False)
     assert elsewhere.quantities == density.quantities
 

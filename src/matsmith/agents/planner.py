@@ -16,7 +16,7 @@ from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import Relation
 from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec, Target
-from matsmith.tools.registry import get_tool, known_only, tools_for
+from matsmith.tools.registry import get_tool, known_only, predicted_only, tools_for
 
 SUPPLY = {"hhi_production", "hhi_reserves", "scarcest_abundance", "toxic_mass_fraction"}
 # Every tool here measures at 0 K or room temperature and no pressure; prices know no temperature.
@@ -101,7 +101,7 @@ class PlanCheck:
     def of(cls, plan: Plan, *, settings: Settings) -> PlanCheck:
         """Check a plan against physics and against the tools that are installed."""
         return cls(
-            plan=among_known(plan, settings=settings),
+            plan=predictions_said(among_known(plan, settings=settings), settings=settings),
             unclear=unclear_words(plan.spec.objective, plan.not_understood),
             contradictions=tuple(find_contradictions(plan.spec)),
             unmeasurable=unmeasurable(plan.spec, settings=settings),
@@ -198,9 +198,39 @@ def with_default_target(plan: Plan) -> Plan:
 
 
 def looked_up_only(spec: DesignSpec, *, settings: Settings) -> list[str]:
-    """Properties of hard targets that can only be looked up, so that no new material can meet them here."""
+    """Properties of hard targets that can only be looked up, so that no new material can meet them here.
+
+    Where only new ones count, what is predicted from the formula is not looked up.
+    """
     wanted = {target.property for target in spec.hard_targets}
-    return sorted(name for name in wanted if known_only(name, settings=settings))
+    return sorted(
+        name
+        for name in wanted
+        if known_only(name, settings=settings)
+        and not (spec.new_only and predicted_only(name, new=True, settings=settings))
+    )
+
+
+def predictions_said(plan: Plan, *, settings: Settings) -> Plan:
+    """Say of which hard targets a run can only give predictions, which rule out and confirm nothing."""
+    spec = plan.spec
+    names = sorted(
+        {
+            target.property
+            for target in spec.hard_targets
+            if predicted_only(target.property, new=spec.new_only, settings=settings)
+        }
+    )
+    if not names:
+        return plan
+    titles = " and ".join(PROPERTIES[name].title for name in names)
+    note = (
+        f"The {titles} can only be predicted from the formula here, which rules materials out and confirms none: "
+        "the run ends with the best by prediction."
+    )
+    if note in plan.questions:
+        return plan
+    return plan.model_copy(update={"questions": [*plan.questions, note]})
 
 
 def among_known(plan: Plan, *, settings: Settings) -> Plan:
@@ -209,7 +239,7 @@ def among_known(plan: Plan, *, settings: Settings) -> Plan:
     if not names or plan.spec.new_only or plan.spec.accept_known:
         return plan
     titles = " and ".join(PROPERTIES[name].title for name in names)
-    note = f"Tables are all that answers for {titles} here: known materials are searched, new ones could not be judged."
+    note = f"Tables are all that confirms {titles} here: known materials are searched, new ones could not be judged."
     spec = plan.spec.model_copy(update={"accept_known": True})
     return plan.model_copy(update={"spec": spec, "questions": [*plan.questions, note]})
 
@@ -222,7 +252,11 @@ def unmeasurable(spec: DesignSpec, *, settings: Settings) -> dict[int, str]:
         condition = _unmet_condition(spec, target)
         if condition:
             found[index] = f"No installed tool measures {entry.title} {condition}."
-        elif spec.new_only and known_only(target.property, settings=settings):
+        elif (
+            spec.new_only
+            and known_only(target.property, settings=settings)
+            and not predicted_only(target.property, new=True, settings=settings)
+        ):
             found[index] = (
                 f"No installed tool measures {entry.title} of new materials: tables of known ones are all there is."
             )

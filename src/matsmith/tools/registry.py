@@ -15,6 +15,7 @@ _MODULES = {
     "known_crystal": "matsmith.tools.known_crystal",
     "known_property": "matsmith.tools.known_property",
     "known_moduli": "matsmith.tools.known_moduli",
+    "composition_prediction": "matsmith.tools.composition_prediction",
     "element_price": "matsmith.tools.element_price",
     "supply": "matsmith.tools.supply",
     "reaction_energy": "matsmith.tools.reaction_energy",
@@ -76,10 +77,20 @@ def get_tool(name: str) -> Tool:
 LOOK_UPS = frozenset({"known_crystal", "known_moduli", "known_property"})
 
 
+# Tools that predict from the formula alone: they rule out and order, and confirm nothing.
+PREDICTIONS = frozenset({"composition_prediction"})
+
+
 def known_only(property_name: str, *, settings: Settings) -> bool:
-    """Whether a property can be had for known materials alone, because every installed tool for it is a look-up."""
-    names = {tool.name for tool in tools_for(property_name, settings=settings)}
+    """Whether a property can be confirmed of known materials alone, because beside predictions every installed tool is a look-up."""
+    names = {tool.name for tool in tools_for(property_name, settings=settings)} - PREDICTIONS
     return bool(names) and names <= LOOK_UPS
+
+
+def predicted_only(property_name: str, *, new: bool = False, settings: Settings) -> bool:
+    """Whether all that there is for a property is a prediction from the formula; of new materials if `new`."""
+    names = {tool.name for tool in tools_for(property_name, settings=settings)}
+    return bool(names & PREDICTIONS) and not names - PREDICTIONS - (LOOK_UPS if new else set())
 
 
 def tools_for(property_name: str, *, settings: Settings) -> list[Tool]:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Literal
 
 from matsmith.core.errors import DataError, SpecError
 from matsmith.core.verdict import DISAGREEMENT_SIGMAS
 from matsmith.knowledge.table_moduli import table_moduli
+from matsmith.models.predictors.library import predicted, weights_identity
 
 Modulus = Literal["bulk_modulus", "shear_modulus"]
-_MODEL = "matsmith.models.predictors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,28 +35,22 @@ class Opinion:
 
 def opinion_on(name: Modulus, formula: str) -> Opinion | str:
     """The opinion on a modulus of a formula, or in words why there is none."""
-    if find_spec(_MODEL) is None:
-        return "no model of compositions is installed"
-    library: Any = import_module(f"{_MODEL}.library")
     try:
-        found: Any = library.predicted(name, formula)
+        found = predicted(name, formula)
     except (SpecError, DataError) as error:
         return error.message
     if not found.in_domain:
         return f"{formula} lies outside what the model of compositions was trained on"
     known = table_moduli()
     factor = known.bulk_factor if name == "bulk_modulus" else known.shear_factor
-    value = factor * float(found.value)
+    value = factor * found.value
     return Opinion(
         value_gpa=value,
-        sigma_gpa=math.hypot(factor * float(found.sigma), known.errors[name].of(value)),
-        source=str(found.method),
+        sigma_gpa=math.hypot(factor * found.sigma, known.errors[name].of(value)),
+        source=found.method,
     )
 
 
 def opinions_identity() -> str:
-    """What opinions depend on: the weights of the model, or that there is none."""
-    if find_spec(_MODEL) is None:
-        return "no opinion"
-    library: Any = import_module(f"{_MODEL}.library")
-    return str(library.weights_identity(["bulk_modulus", "shear_modulus"]))
+    """What opinions depend on: the weights of the models."""
+    return weights_identity(["bulk_modulus", "shear_modulus"])

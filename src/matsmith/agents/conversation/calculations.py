@@ -25,7 +25,7 @@ from matsmith.core.errors import MatsmithError, ToolError
 from matsmith.core.properties import PROPERTIES
 from matsmith.core.record import Record
 from matsmith.tools.base import Tool
-from matsmith.tools.registry import LOOK_UPS, get_tool, tool_names
+from matsmith.tools.registry import LOOK_UPS, PREDICTIONS, get_tool, tool_names
 
 _PROPERTY_OF_TOOL = {
     "equation_of_state": "bulk_modulus", "intercalation_voltage": "voltage", "surface_energy": "surface_energy",
@@ -169,7 +169,7 @@ class _Calculation:
         of = subject_of(shelved)
         done.values += [Value(of=of, name=name, record=record) for record in (*computed, *known)]
         for record in computed:
-            done.sentences.append(_said(f"The {plain_title(name)} of {of} is computed as", record, name))
+            done.sentences.append(_said(f"The {plain_title(name)} of {of} {_how(record.tool)}", record, name))
         for record in known:
             head = f"The {plain_title(name)} known {_known_for(record, shelved)}"
             if failure is not None:
@@ -222,6 +222,10 @@ def _said(head: str, record: Record, name: str) -> tuple[str, str]:
 
 def _known_for(record: Record, shelved: Shelved) -> str:
     return f"for the formula {shelved.formula}" if record.tool in BY_FORMULA else "for this crystal"
+
+
+def _how(tool_name: str) -> str:
+    return "is predicted from the formula as" if tool_name in PREDICTIONS else "is computed as"
 
 
 def _on_file(tool: Tool) -> bool:

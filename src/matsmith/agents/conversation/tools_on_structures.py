@@ -22,7 +22,7 @@ BY_FORMULA = frozenset(("known_property", "known_moduli"))
 """Tables whose values belong to a formula, and to no structure of it."""
 # These look at a structure as it is; every other tool that takes one wants it relaxed.
 _AS_IT_IS = frozenset(
-    ("relax", "symmetry", "known_crystal", "known_property", "known_moduli", "element_price", "supply", "xray_pattern", "identify_phases", "screen",
+    ("relax", "symmetry", "known_crystal", "known_property", "known_moduli", "composition_prediction", "element_price", "supply", "xray_pattern", "identify_phases", "screen",
      "polymorphs")
 )  # fmt: skip
 # What these take must be there, so that they name no structure of their own accord.

@@ -1,0 +1,123 @@
+"""Errors on formulas left out: each formula is predicted by the fold's model that never saw it, in this table or in a helper's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matsmith.models.predictors.compositions import FOLDS, Compositions, FloatArray, IntArray
+from matsmith.models.predictors.descriptors import descriptors
+from matsmith.models.predictors.domain import Domain
+from matsmith.models.predictors.library import model_of
+from matsmith.models.predictors.model import CompositionModel, Helper, error_codes, grown
+from matsmith.models.predictors.training_table import TrainingTable
+from matsmith.models.predictors.trees import encode
+
+KEPT_FOR_DISTANCE = 3000
+"""So many formulas of a table stand for all when distances are taken."""
+DISTANCE_SEED = 20
+
+
+def helper_by_fold(folds: IntArray) -> Helper:
+    """Helpers' predictions such that no formula is predicted by a model that was trained on it."""
+    kept: dict[str, FloatArray] = {}
+
+    def helper(name: str, compositions: Compositions, columns: NDArray[np.float32]) -> FloatArray:
+        if name not in kept:
+            model = model_of(name)
+            codes = encode(model.columns(compositions, columns, helper=helper), model.cuts)
+            kept[name] = left_out(model, codes, folds)
+        return kept[name]
+
+    return helper
+
+
+def left_out(model: CompositionModel, codes: NDArray[np.uint8], folds: IntArray) -> FloatArray:
+    """Prediction of each formula by the member that was not trained on its fold, on the model's scale, (n,)."""
+    found = np.empty(len(codes))
+    for fold in range(FOLDS):
+        rows = folds == fold
+        found[rows] = model.raw(codes[rows], members=[fold])[:, 0]
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errors:
+    """Mean absolute errors in the property's unit: of every row, of the formulas' targets, of always saying the median."""
+
+    rows: float
+    formulas: float
+    of_the_median: float
+    rows_log10: float | None
+
+
+def errors_of(model: CompositionModel, table: TrainingTable, middle: FloatArray) -> Errors:
+    """Errors of left-out predictions `middle` (n,) on the model's scale."""
+    back = model.entry.from_scale
+    value = back(middle)
+    rows = np.abs(back(table.values) - value[table.owner])
+    constant = np.empty(len(table))
+    for fold in range(FOLDS):
+        constant[table.folds == fold] = np.median(table.targets[table.folds != fold])
+    logarithmic = model.entry.scale == "log10"
+    return Errors(
+        rows=float(rows.mean()),
+        formulas=float(np.abs(back(table.targets) - value).mean()),
+        of_the_median=float(np.abs(back(table.values) - back(constant)[table.owner]).mean()),
+        rows_log10=float(np.abs(table.values - middle[table.owner]).mean()) if logarithmic else None,
+    )
+
+
+def area_under_curve(truth: NDArray[np.bool_], score: FloatArray) -> float:
+    """Area under the receiver's curve: the chance that a true one scores above a false one; ties count half."""
+    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - 0.5 * (counts - 1))[place]
+    positive, negative = int(truth.sum()), int((~truth).sum())
+    return float((ranks[truth].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def left_out_distance(columns: NDArray[np.float32], table: TrainingTable) -> FloatArray:
+    """Distance of each formula to those of the other folds, from its descriptors, (n,)."""
+    found = np.empty(len(table))
+    for fold in range(FOLDS):
+        rows = table.folds != fold
+        others = Domain.fit(
+            columns[rows],
+            table.compositions.part(np.flatnonzero(rows)),
+            kept=KEPT_FOR_DISTANCE,
+            seed=DISTANCE_SEED,
+            border=1.0,
+        )
+        found[~rows] = others.distance(columns[~rows])
+    return found
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Left-out predictions of `n` formulas on the model's scale: `middle` (n,), one `sigma` and half the 90 % interval (n,)."""
+
+    middle: FloatArray
+    sigma: FloatArray
+    half_90: FloatArray
+
+
+def left_out_intervals(model: CompositionModel, table: TrainingTable) -> LeftOut:
+    """Predictions and intervals of every formula by the members that never saw it."""
+    columns = descriptors(table.compositions)
+    full = model.columns(table.compositions, columns, helper=helper_by_fold(table.folds))
+    codes = encode(full, model.cuts)
+    middle = left_out(model, codes, table.folds)
+    distance = left_out_distance(columns, table)
+    own = error_codes(codes, middle=middle, distance=distance, marks=model.card["error_marks"])
+    error = np.empty(len(table))
+    for fold in range(FOLDS):
+        rows = table.folds == fold
+        error[rows] = np.exp(model.error_trees.predict(own[rows], members=[fold])[:, 0])
+    error = grown(error, distance / model.domain.border)
+    return LeftOut(
+        middle=middle,
+        sigma=model.quantile_sigma * error,
+        half_90=model.quantile_90 * error,
+    )

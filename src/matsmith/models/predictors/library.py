@@ -1,0 +1,158 @@
+"""The models that ship, by property, and the one call that others need: `predicted(property, formula)`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matsmith.core.errors import SpecError
+from matsmith.models.predictors.compositions import Compositions, FloatArray, gather, read_formula
+from matsmith.models.predictors.descriptors import descriptors, element_table
+from matsmith.models.predictors.model import CompositionModel, Predictions, load_model
+from matsmith.models.predictors.targets import PREDICTED, predicted_property
+from matsmith.models.predictors.trees import encode
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One predicted value. `sigma` is one standard error against what `of` names, `low90` to `high90` the 90 % interval.
+
+    `distance` to the nearest formula trained on is in units of the border of the domain: above 1 is outside.
+    """
+
+    property: str
+    formula: str
+    value: float
+    sigma: float
+    unit: str
+    low90: float
+    high90: float
+    in_domain: bool
+    distance: float
+    of: str
+    method: str
+    outside_because: str = ""
+    chance_of_metal: float | None = None
+
+
+def weights_path(name: str) -> Path:
+    """Where the weights of a property lie."""
+    return WEIGHTS / f"{name}.safetensors"
+
+
+def shipped() -> list[str]:
+    """Properties whose weights are here."""
+    return [name for name in PREDICTED if weights_path(name).is_file()]
+
+
+@lru_cache(maxsize=32)
+def _loaded(path: Path, name: str, changed_ns: int) -> CompositionModel:
+    del changed_ns  # part of the key only: a changed file is read again
+    return load_model(path, entry=predicted_property(name))
+
+
+def model_of(name: str) -> CompositionModel:
+    """The model of a property, read once. Raises `UsageError` for an unknown one, `DataError` for missing or damaged weights."""
+    predicted_property(name)
+    path = weights_path(name)
+    changed = path.stat().st_mtime_ns if path.is_file() else 0
+    return _loaded(path, name, changed)
+
+
+def weights_identity(names: Sequence[str]) -> str:
+    """Hash of the weights files that predictions of these properties rest on, helpers included."""
+    digest = hashlib.sha256()
+    wanted = set(names) | {helper for name in names for helper in _helpers(name)}
+    for name in sorted(wanted):
+        path = weights_path(name)
+        digest.update(f"{name}:{model_of(name).sha256 if path.is_file() else 'none'};".encode())
+    return digest.hexdigest()[:16]
+
+
+def _helpers(name: str) -> set[str]:
+    own = set(PREDICTED[name].helpers)
+    return own.union(*(_helpers(helper) for helper in own))
+
+
+def predict_arrays(names: Sequence[str], compositions: Compositions) -> dict[str, Predictions]:
+    """Predictions of several properties, each helper computed once. Elements must be covered."""
+    columns = descriptors(compositions)
+    kept: dict[str, FloatArray] = {}
+
+    def helper(name: str, compositions: Compositions, columns: NDArray[np.float32]) -> FloatArray:
+        if name not in kept:
+            model = model_of(name)
+            codes = encode(model.columns(compositions, columns, helper=helper), model.cuts)
+            kept[name] = model.raw(codes).mean(axis=1)
+        return kept[name]
+
+    return {name: model_of(name).predict(compositions, columns, helper=helper) for name in names}
+
+
+def check_covered(fractions: Mapping[str, float]) -> None:
+    """Raise `SpecError` for an element of which nothing is known here."""
+    outside = sorted(set(fractions) - element_table().covered)
+    if outside:
+        raise SpecError(
+            f"The composition models know nothing of {', '.join(outside)}.",
+            hint="They reach from hydrogen to berkelium.",
+        )
+
+
+def predict_formulas(names: Sequence[str], formulas: Sequence[str]) -> list[dict[str, Prediction]]:
+    """For each formula its predictions by property. Raises `SpecError` for what is no composition or has unknown elements."""
+    fractions = [read_formula(formula) for formula in formulas]
+    for one in fractions:
+        check_covered(one)
+    found = predict_arrays(names, gather(fractions))
+    return [
+        {name: one_of(found[name], row, name=name, formula=formula) for name in names}
+        for row, formula in enumerate(formulas)
+    ]
+
+
+def one_of(found: Predictions, row: int, *, name: str, formula: str) -> Prediction:
+    """One row of `Predictions` with its words."""
+    entry = PREDICTED[name]
+    reasons: list[str] = []
+    if found.distance[row] > 1.0:
+        reasons.append(f"{found.distance[row]:.1f} times the usual distance from what it was trained on")
+    if not found.in_domain[row] and not reasons:
+        reasons.append(f"an element that only {int(found.rarest[row])} training formulas have")
+    return Prediction(
+        property=name,
+        formula=formula,
+        value=float(found.value[row]),
+        sigma=float(found.sigma[row]),
+        unit=entry.unit,
+        low90=float(found.low90[row]),
+        high90=float(found.high90[row]),
+        in_domain=bool(found.in_domain[row]),
+        distance=float(found.distance[row]),
+        of=entry.of,
+        method="boosted trees on composition descriptors, five folds",
+        outside_because="; ".join(reasons),
+        chance_of_metal=None if found.chance_of_metal is None else float(found.chance_of_metal[row]),
+    )
+
+
+def predicted(name: str, formula: str) -> Prediction:
+    """One property of one formula, with sigma, 90 % interval and whether it is in the model's domain.
+
+    Raises `UsageError` for an unknown property, `SpecError` for what is no composition, `DataError` for damaged weights.
+    """
+    return _predicted(name, formula, weights_identity([predicted_property(name).name]))
+
+
+@lru_cache(maxsize=20_000)
+def _predicted(name: str, formula: str, identity: str) -> Prediction:
+    del identity  # part of the key only
+    return predict_formulas([name], [formula])[0][name]

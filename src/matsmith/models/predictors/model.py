@@ -1,0 +1,239 @@
+"""A composition model: boosted trees of five folds, a model of their error, a domain; one safetensors file, hash-checked.
+
+    value    = scale^-1(mean over folds of trees(x))
+    interval = scale^-1(prediction -+ q * e(x)),   q a quantile of |residual| / e(x) on formulas left out
+
+The error model e(x) was fitted to left-out residuals. This is split conformal prediction with a normalised score
+(Lei et al. 2018, J. Am. Stat. Assoc. 113, 1094; Barber et al. 2021, Ann. Stat. 49, 486 for the mean over folds). Outside of the
+domain the error grows with the distance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matsmith.core.errors import DataError
+from matsmith.models.predictors.compositions import Compositions, FloatArray
+from matsmith.models.predictors.domain import RARE, Domain
+from matsmith.models.predictors.targets import PredictedProperty
+from matsmith.models.predictors.trees import Trees, encode
+
+FORMAT, VERSION = "matsmith-composition", "1"
+_HINT = "Reinstall matsmith, or train it again with `python -m matsmith.models.predictors.train`."
+ONE_SIGMA, NINETY = 0.6827, 0.9
+_FARTHEST = 5.0
+"""How many times the error may grow outside of the domain."""
+
+Helper = Callable[[str, Compositions, NDArray[np.float32]], FloatArray]
+"""Prediction of another property on its model's scale, (n,): name, compositions, descriptors."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Of `n` compositions, in the property's unit: value, one sigma, ends of the 90 % interval; all shape (n,).
+
+    `distance` is in units of the domain's border, `rarest` counts the training formulas of the rarest element,
+    `chance_of_metal` is there for gaps only.
+    """
+
+    value: FloatArray
+    sigma: FloatArray
+    low90: FloatArray
+    high90: FloatArray
+    in_domain: NDArray[np.bool_]
+    distance: FloatArray
+    rarest: NDArray[np.int64]
+    chance_of_metal: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class CompositionModel:
+    """Everything that one property's file holds. `card` says what it was trained on and how well it did."""
+
+    entry: PredictedProperty
+    cuts: list[NDArray[np.float32]]
+    trees: Trees
+    error_trees: Trees
+    domain: Domain
+    quantile_sigma: float
+    quantile_90: float
+    metal_trees: Trees | None = None
+    card: dict[str, Any] = field(default_factory=dict[str, Any])
+    sha256: str = ""
+
+    def columns(
+        self, compositions: Compositions, columns: NDArray[np.float32], *, helper: Helper
+    ) -> NDArray[np.float32]:
+        """Descriptors with the helpers' predictions after them, shape (n, columns + helpers)."""
+        more = [helper(name, compositions, columns) for name in self.entry.helpers]
+        return np.concatenate([columns, *(one[:, None].astype(np.float32) for one in more)], axis=1)
+
+    def raw(self, codes: NDArray[np.uint8], *, members: Sequence[int] | None = None) -> FloatArray:
+        """Prediction of each fold's model on the model's scale, shape (n, members)."""
+        found = self.trees.predict(codes, members=members)
+        return _logistic(found) if self.entry.scale == "probability" else found
+
+    def predict(
+        self, compositions: Compositions, columns: NDArray[np.float32], *, helper: Helper
+    ) -> Predictions:
+        """Predict from compositions and their `descriptors` (n, columns)."""
+        codes = encode(self.columns(compositions, columns, helper=helper), self.cuts)
+        middle = self.raw(codes).mean(axis=1)
+        distance = self.domain.distance(columns)
+        error = self.error(codes, middle=middle, distance=distance)
+        rarest = self.domain.rarest(compositions)
+        chance = None
+        if self.metal_trees is not None:
+            chance = _logistic(self.metal_trees.predict(codes)).mean(axis=1)
+        back = self.entry.from_scale
+        low, high = back(middle - self.quantile_90 * error), back(middle + self.quantile_90 * error)
+        one_low, one_high = middle - self.quantile_sigma * error, middle + self.quantile_sigma * error
+        # A floor cuts the interval's end and not what is not known.
+        sigma = (
+            0.5 * (back(one_high) - back(one_low))
+            if self.entry.scale == "log10"
+            else 0.5 * (one_high - one_low)
+        )
+        return Predictions(
+            value=back(middle),
+            sigma=sigma,
+            low90=low,
+            high90=high,
+            in_domain=(distance <= self.domain.border) & (rarest >= RARE),
+            distance=distance / self.domain.border,
+            rarest=rarest,
+            chance_of_metal=chance,
+        )
+
+    def error(self, codes: NDArray[np.uint8], *, middle: FloatArray, distance: FloatArray) -> FloatArray:
+        """Expected absolute error on the model's scale, shape (n,), before calibration."""
+        own = error_codes(codes, middle=middle, distance=distance, marks=self.card["error_marks"])
+        found = np.exp(self.error_trees.predict(own).mean(axis=1))
+        return grown(found, distance / self.domain.border)
+
+
+def grown(error: FloatArray, distance: FloatArray) -> FloatArray:
+    """The error where the distance, in units of the border, is beyond 1: in proportion, up to a limit; (n,)."""
+    return error * np.clip(distance, 1.0, _FARTHEST)
+
+
+def error_codes(
+    codes: NDArray[np.uint8], *, middle: FloatArray, distance: FloatArray, marks: dict[str, list[float]]
+) -> NDArray[np.uint8]:
+    """Codes for the error model: those of the descriptors, of the prediction and of the distance."""
+    more = [
+        np.searchsorted(np.array(marks[name]), values).astype(np.uint8)[:, None]
+        for name, values in (("middle", middle), ("distance", distance))
+    ]
+    return np.concatenate([codes, *more], axis=1)
+
+
+def _logistic(values: FloatArray) -> FloatArray:
+    return 1.0 / (1.0 + np.exp(-np.clip(values, -50.0, 50.0)))
+
+
+def _digest(arrays: dict[str, NDArray[Any]], card: str) -> str:
+    digest = hashlib.sha256(card.encode())
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].dtype.str}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+def save_model(model: CompositionModel, path: Path) -> str:
+    """Write a model; return the hash of its contents. An earlier file stays until the new one is complete."""
+    from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
+
+    arrays: dict[str, NDArray[Any]] = {
+        "cuts": np.concatenate(model.cuts) if model.cuts else np.zeros(0, dtype=np.float32),
+        "cut_counts": np.array([len(own) for own in model.cuts], dtype=np.int32),
+        "quantiles": np.array([model.quantile_sigma, model.quantile_90]),
+    }
+    groups = {
+        "trees": model.trees.arrays(),
+        "error": model.error_trees.arrays(),
+        "domain": model.domain.arrays(),
+    }
+    if model.metal_trees is not None:
+        groups["metal"] = model.metal_trees.arrays()
+    for group, members in groups.items():
+        arrays |= {f"{group}.{name}": np.ascontiguousarray(array) for name, array in members.items()}
+    card = json.dumps(model.card, sort_keys=True)
+    digest = _digest(arrays, card)
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "property": model.entry.name,
+        "card": card,
+        "sha256": digest,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".part")
+    save_file(arrays, draft, header)
+    draft.chmod(0o644)
+    draft.replace(path)
+    return digest
+
+
+def load_model(path: Path, *, entry: PredictedProperty) -> CompositionModel:
+    """Read a model. Raises `DataError` when the file is missing, damaged, foreign or of another property."""
+    if not path.is_file():
+        raise DataError(f"There are no weights for {entry.title}: {path.name} is missing.", hint=_HINT)
+    arrays, header = _read(path)
+    if (
+        header.get("format") != FORMAT
+        or header.get("version") != VERSION
+        or header.get("property") != entry.name
+    ):
+        raise DataError(f"{path.name} is no composition model of {entry.title} for this version.", hint=_HINT)
+    card = header.get("card", "")
+    if _digest(arrays, card) != header.get("sha256"):
+        raise DataError(
+            f"{path.name} was damaged or changed: its contents do not match its hash.", hint=_HINT
+        )
+    try:
+        ends = np.cumsum(arrays["cut_counts"])[:-1]
+        metal = _group(arrays, "metal")
+        return CompositionModel(
+            entry=entry,
+            cuts=np.split(arrays["cuts"], ends),
+            trees=Trees.of_arrays(_group(arrays, "trees")),
+            error_trees=Trees.of_arrays(_group(arrays, "error")),
+            domain=Domain.of_arrays(_group(arrays, "domain")),
+            quantile_sigma=float(arrays["quantiles"][0]),
+            quantile_90=float(arrays["quantiles"][1]),
+            metal_trees=Trees.of_arrays(metal) if metal else None,
+            card=dict(json.loads(card)),
+            sha256=header["sha256"],
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DataError(f"{path.name} is of another architecture.", hint=_HINT) from error
+
+
+def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as stored:  # pyright: ignore[reportUnknownVariableType]
+            header: dict[str, str] = dict(stored.metadata() or {})  # pyright: ignore[reportUnknownArgumentType]
+            names: list[str] = list(stored.keys())  # pyright: ignore[reportUnknownArgumentType]
+            arrays: dict[str, NDArray[Any]] = {name: stored.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"{path.name} is damaged or is no safetensors file.", hint=_HINT) from error
+    return arrays, header
+
+
+def _group(arrays: dict[str, NDArray[Any]], group: str) -> dict[str, NDArray[Any]]:
+    return {
+        name.removeprefix(f"{group}."): array
+        for name, array in arrays.items()
+        if name.startswith(f"{group}.")
+    }

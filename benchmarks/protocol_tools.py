@@ -70,7 +70,7 @@ def halite_scan() -> str:
     from pymatgen.analysis.diffraction.xrd import XRDCalculator
     from pymatgen.core import Structure
 
-    lines = XRDCalculator("CuKa").get_pattern(
+    lines: Any = XRDCalculator("CuKa").get_pattern(
         Structure.from_str(halite(), fmt="cif"), two_theta_range=(15, 90)
     )
     angles: Any = np.arange(15.0, 90.0, 0.03)

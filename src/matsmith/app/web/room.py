@@ -55,7 +55,8 @@ class Room:
 
 def at_work(runs: Path) -> int:
     """How many runs of a folder have a process at work."""
-    from matsmith.agents.conversation.run_process import PROCESS, attach
+    from matsmith.agents.conversation.process_numbers import PROCESS
+    from matsmith.agents.conversation.run_process import attach
 
     if not runs.is_dir():
         return 0

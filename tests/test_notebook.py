@@ -17,6 +17,9 @@ from matsmith.core.settings import Settings
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "first_design.ipynb"
 _VARIABLES = ("MATSMITH_DATA", "OPENAI_API_KEY", "OPENAI_BASE_URL", "MP_API_KEY", "MATSMITH_OPTIMADE")
+# A design of a minute among its cells.
+pytestmark = pytest.mark.timeout(600)
+
 Cell = dict[str, Any]
 
 
@@ -72,7 +75,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran([dict(cell) for cell in notebook.cells if cell.cell_type == "code"], settings)
 
 
-@pytest.mark.slow
 def test_the_cells_show_what_the_run_holds(ran: Ran) -> None:
     (folder,) = ran.settings.runs_dir.iterdir()
     run = open_run(folder, settings=ran.settings)
@@ -99,7 +101,6 @@ def test_the_cells_show_what_the_run_holds(ran: Ran) -> None:
         assert ledger.verify().intact
 
 
-@pytest.mark.slow
 def test_the_plan_the_tools_and_the_literature_answer(ran: Ran) -> None:
     plan = ran.showing("check = matsmith.plan(")
     assert "bulk modulus > 180 GPa must be met" in plan

@@ -11,6 +11,7 @@ from matsmith.core.properties import PROPERTIES
 from matsmith.core.record import Record
 from matsmith.core.spec import DesignSpec
 from matsmith.core.verdict import Answer, Measurement, Verdict, judge
+from matsmith.tools.registry import LOOK_UPS, PREDICTIONS
 
 
 @dataclass
@@ -67,9 +68,15 @@ class Work:
 
 
 def measurements(spec: DesignSpec, target_index: int, records: Sequence[Record]) -> list[Measurement]:
-    """What the records say about a target's property, from the tools that the registry lists for it."""
+    """What the records say about a target's property, from the tools that the registry lists for it.
+
+    Where a computation of the structure failed, a prediction from its formula does not stand in for it: the gap stays.
+    """
     name = spec.targets[target_index].property
     tools = set(PROPERTIES[name].tools)
+    computing = tools - LOOK_UPS - PREDICTIONS
+    if any(record.tool in computing and record.outcome.failure is not None for record in records):
+        tools -= PREDICTIONS
     found: list[Measurement] = []
     for record in records:
         quantity = record.quantities.get(name)

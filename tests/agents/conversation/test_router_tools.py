@@ -21,7 +21,7 @@ CALC, BOOKS = Kind.CALCULATE, Kind.LITERATURE
 # sentence, kind, tool, structures
 TABLE: list[tuple[str, Kind, str, tuple[str, ...]]] = [
     ("What was measured for MgO.cif?", CALC, "known_crystal", ("MgO.cif",)),
-    ("Which refractive index does MgO have?", CALC, "known_property", ("MgO",)),
+    ("Which refractive index does MgO have?", CALC, "composition_prediction", ("MgO",)),
     ("How hard is TiN.cif?", CALC, "elasticity", ("TiN.cif",)),
     ("What do the elements of LiCoO2.cif cost?", CALC, "element_price", ("LiCoO2.cif",)),
     ("Are the elements in LiCoO2.cif scarce or toxic?", CALC, "supply", ("LiCoO2.cif",)),

@@ -26,6 +26,7 @@ def test_every_unit_of_the_registry_can_be_read() -> None:
         (" meV per atom", "meV/atom"), (" g/cm^3", "g/cm3"), (" g cm-3", "g/cm3"), (" °C", "degC"), ("K", "K"),
         (" $/kg", "USD/kg"), (" W/mK", "W/(m*K)"), (" W m-1 K-1", "W/(m*K)"), (" S/cm", "S/cm"), (" mS/cm", "mS/cm"),
         (" mAh/g", "mA*h/g"), (" K-1", "1/K"), (" MPa m^0.5", "MPa*m**0.5"), ("-eV", "eV"),
+        (" cm-1", "1/cm"), (" cm^2/s", "cm**2/s"), (" m2/s", "m**2/s"),
     ],
 )  # fmt: skip
 def test_spellings(text: str, unit: str) -> None:

@@ -16,13 +16,13 @@ ELSEWHERE = {"design_material"}
 COSTLY = {
     "identify_phases", "thermal_conductivity", "thermal_expansion", "phonons", "quasi_harmonic", "surface_energy", "vacancy_formation",
     "migration_barrier", "orderings", "competing_forms", "polymorphs", "competing_phases", "ask_literature", "elasticity",
-    "electrochemical_window", "intercalation_voltage",
+    "electrochemical_window", "intercalation_voltage", "diffusivity", "pressure_stability",
 }  # fmt: skip
 # What EMT, which knows copper, silver and gold but no salt and no oxide, must be able to measure with no table at hand.
 MUST_SUCCEED = {
     "relax", "density", "symmetry", "xray_pattern", "identify_phases", "known_crystal", "supply", "element_price", "reaction_energy",
     "screen", "decomposition_temperature", "atmosphere_stability", "oxygen_window", "pourbaix", "equation_of_state", "elasticity", "phonons",
-    "surface_energy", "vacancy_formation", "orderings", "ion_percolation", "plan_objective", "ask_literature",
+    "composition_prediction", "surface_energy", "vacancy_formation", "orderings", "ion_percolation", "plan_objective", "ask_literature",
 }  # fmt: skip
 
 

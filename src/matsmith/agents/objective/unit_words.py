@@ -119,6 +119,11 @@ _TABLE: dict[str, dict[str, tuple[str, ...]]] = {
         "ppm/K": (r"ppm ?(?:/|per) ?(?:k|kelvin|° ?c)",),
         "1/K": (r"(?:1 ?)?/ ?(?:k|kelvin|° ?c)", r"k\^?-1", "per kelvin"),
     },
+    "wavenumber": {"1/cm": (r"1 ?/ ?cm", r"/ ?cm", r"cm\^?-1", "wavenumbers?")},
+    "diffusivity": {
+        "cm**2/s": (r"cm ?\^?\*{0,2}2 ?(?:/|per) ?s", r"cm²/s"),
+        "m**2/s": (r"m ?\^?\*{0,2}2 ?(?:/|per) ?s", r"m²/s"),
+    },
     "inverse pressure": {"1/GPa": (r"1 ?/ ?gpa", r"/ ?gpa", r"gpa\^?-1")},
     "magnetisation": {"mu_B/atom": (r"(?:μ_?b|mu_?b|bohr magnetons?) ?(?:/|per) ?at(?:om|\.)?",)},
     "magnetic moment": {"mu_B": (r"μ_?b", r"mu_?b", r"bohr magnetons?")},
@@ -134,6 +139,8 @@ _TABLE: dict[str, dict[str, tuple[str, ...]]] = {
 
 # A unit that begins like another one is tried before it.
 _FIRST = (
+    "wavenumber",
+    "diffusivity",
     "inverse pressure",
     "toughness",
     "thermal expansion",

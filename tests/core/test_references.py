@@ -47,6 +47,7 @@ WORDS = st.lists(
         "MP2020 corrections, r2SCAN, sp3 bonds, 3d and 4f electrons, 2D layers",
         "three oxides, twenty candidates, the first two rounds, one half of them",
         "a density in g/cm3, a volume in Å³",
+        "an expansion in 1/K, a compressibility in 1/GPa, a phonon in 1/cm.",
         "K rises to {r:9f3c.bulk_modulus}, from {r:00ff12.bulk_modulus}.",
         "{r:9f3c.c11}{r:9f3c.c12}",
     ],

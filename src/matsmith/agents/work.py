@@ -70,7 +70,8 @@ class Work:
 def measurements(spec: DesignSpec, target_index: int, records: Sequence[Record]) -> list[Measurement]:
     """What the records say about a target's property, from the tools that the registry lists for it.
 
-    Where a computation of the structure failed, a prediction from its formula does not stand in for it: the gap stays.
+    Where a computation of the structure failed, a prediction from its formula does not stand in for it: the gap stays. Nor does it speak
+    against what a table holds of the formula: the model has seen such tables, and knows less than they do.
     """
     name = spec.targets[target_index].property
     tools = set(PROPERTIES[name].tools)
@@ -91,4 +92,6 @@ def measurements(spec: DesignSpec, target_index: int, records: Sequence[Record])
                 record=record.id, tool=record.tool, quantity=quantity, conclusive=conclusive, caveat=caveat
             )
         )
+    if any(one.tool in LOOK_UPS and one.conclusive for one in found):
+        return [one for one in found if one.tool not in PREDICTIONS]
     return found

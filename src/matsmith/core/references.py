@@ -76,6 +76,8 @@ _NAMES = tuple(
         + _END + _NOT_BEFORE_UNIT,
         _START + r"\d{1,3}(?:st|nd|rd|th)" + _END,
         r"(?m:^[ \t]*\d[.)](?=\s+\D))",
+        # a unit that is the inverse of one
+        r"(?<![\w.,/-])1/(?=(?:K|GPa|cm|°C)\b)",
         # the power in a unit that stands alone
         r"(?<![\w.])(?:k?g/c?m|J/c?m|Å|angstrom|MPa\*m)(?:\^|\*\*)?(?:0\.5|[23])" + _END,
         # methods, orbitals, dimensions

@@ -25,7 +25,7 @@ from matsmith.core.quantity import Quantity
 from matsmith.core.record import Outcome, Record
 from matsmith.core.settings import Settings
 from matsmith.tools.base import Tool
-from matsmith.tools.registry import LOOK_UPS
+from matsmith.tools.registry import LOOK_UPS, PREDICTIONS
 
 CUBE = ((4.2, 0.0, 0.0), (0.0, 4.2, 0.0), (0.0, 0.0, 4.2))
 FILES = ("MgO.cif", "CaO.cif", "NaCl.cif")
@@ -67,7 +67,7 @@ class Bench:
     def run_batch(self, tool: Tool, batch: list[dict[str, Any]], *, desk: Desk) -> list[ToolReply]:
         structure = str(batch[0]["structure"])
         self.calls.append((tool.name, structure))
-        if tool.name in LOOK_UPS and (tool.name, structure) not in self.values:
+        if tool.name in LOOK_UPS | PREDICTIONS and (tool.name, structure) not in self.values:
             return run_batch(tool, batch, desk=desk)
         if tool.name == "relax":
             made = Record.of(
@@ -159,6 +159,21 @@ def test_what_was_computed_is_said_before_what_is_known(desk: Desk, monkeypatch:
     said = [text for _, text in done.sentences]
     assert said[0].startswith("The bulk modulus of MgO.cif is computed as 158.0 ± 8.0 GPa")
     assert said[1].startswith("The bulk modulus known for this crystal is 162.0 ± 8.0 GPa")
+
+
+def test_a_prediction_stands_in_for_no_table(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, house: Settings
+) -> None:
+    question = "What band gap was measured for the compound in MgO.cif?"
+    done, _ = asked(question, desk, Bench({}), monkeypatch)
+    assert "is predicted from the formula as" in text_of(done)
+    house.data_dir.mkdir()
+    with gzip.open(house.data_dir / "expt_band_gap.csv.gz", "wt") as file:
+        file.write("formula,band_gap_eV\nMgO,7.8\n")
+    bench = Bench({})
+    done, _ = asked(question, desk, bench, monkeypatch)
+    assert [name for name, _ in bench.calls] == ["known_property"]
+    assert "for the formula MgO is 7.80 ± " in text_of(done)
 
 
 def test_the_mover_and_the_conditions_reach_the_tool() -> None:

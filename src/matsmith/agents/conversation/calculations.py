@@ -156,7 +156,7 @@ class _Calculation:
                 f"No installed tool measures the {entry.title}{' here: ' + reason if reason else '.'}",
                 hint="/tools lists what is measured.",
             )
-        computing = [one for one in ready if one.name not in LOOK_UPS][-1:]
+        computing = [one for one in ready if one.name not in LOOK_UPS | PREDICTIONS][-1:]
         computed, known = list[Record](), list[Record]()
         failure: ToolReply | None = None
         for tool in computing:
@@ -166,6 +166,12 @@ class _Calculation:
         for tool in [one for one in ready if one.name in LOOK_UPS]:
             reply = self._run(tool, shelved, arguments, quiet=True)
             known += [record for record in reply.records if name in record.quantities]
+        # A prediction from the formula is for where nothing better can be had: it stands in for no table and no computation.
+        for tool in [one for one in ready if one.name in PREDICTIONS and not (computing or known)]:
+            computing = [tool]
+            reply = self._run(tool, shelved, arguments)
+            failure = reply if reply.failed else None
+            computed += [record for record in reply.records if name in record.quantities]
         of = subject_of(shelved)
         done.values += [Value(of=of, name=name, record=record) for record in (*computed, *known)]
         for record in computed:

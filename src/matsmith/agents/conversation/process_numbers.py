@@ -6,12 +6,15 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import cast
 
 from matsmith.core.errors import UsageError
 
 PROCESS = "process.json"
+_LOOKS = 5
+_BETWEEN_LOOKS_S = 0.01
 
 
 def write_process(folder: Path, *, pid: int, stopped: bool = False) -> None:
@@ -60,7 +63,7 @@ def is_ours(pid: int, folder: Path) -> bool:
     except (ProcessLookupError, PermissionError):
         return False
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        words = _command_of(pid)
     except OSError:
         program = shutil.which("ps")
         if program is None:
@@ -69,3 +72,14 @@ def is_ours(pid: int, folder: Path) -> bool:
             [program, "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
         ).stdout
     return str(folder) in words
+
+
+def _command_of(pid: int) -> str:
+    """The words that a process was started with, by the system's own list; empty for one that has ended and still stands there."""
+    for _ in range(_LOOKS):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        if words:
+            return words
+        # One that is just starting has no words for a moment.
+        time.sleep(_BETWEEN_LOOKS_S)
+    return ""

@@ -283,6 +283,9 @@ def test_specifications_go_through_files_unchanged(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("# One.\n# Two.\n")
     # The element nobelium is no "no".
     assert read_spec(path) == spec
+    # What is written under another ending is read by it too.
+    write_spec(tmp_path / "spec.json", spec, note="One.")
+    assert read_spec(tmp_path / "spec.json") == spec
     other = spec.model_copy(update={"candidates": 7, "targets": []})
     assert "candidates: 3 -> 7" in changes(spec, other)
     assert any(line.startswith("targets") for line in changes(spec, other))

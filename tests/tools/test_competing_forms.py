@@ -18,11 +18,12 @@ def test_the_known_structure_is_the_lowest(physics: ToolRunner, formula: str, pr
     assert record.status is Status.SUCCESS, record.outcome.failure
     forms = record.outcome.facts["forms"]
     assert isinstance(forms, list)
-    energies = [float(str(form[1])) for form in forms if isinstance(form, list)]
+    rows = [form for form in forms if isinstance(form, dict)]
+    energies = [float(str(row["energy_ev_per_atom"])) for row in rows]
     lowest = energies[0]
     assert energies == sorted(energies)
     assert prototype in [
-        form[0] for form in forms if isinstance(form, list) and float(str(form[1])) < lowest + 0.002
+        row["prototype"] for row, energy in zip(rows, energies, strict=True) if energy < lowest + 0.002
     ]
     assert record.quantities["energy"].value == pytest.approx(lowest, abs=1e-4)
     assert record.outcome.crystal is not None

@@ -50,6 +50,23 @@ def test_magnesia_shows_its_lines(plain: Settings, rocksalt: Callable[..., Cryst
     assert found.quantities["strongest_line_two_theta"].sigma == 0
 
 
+def test_noise_of_a_relaxed_cell_splits_no_line(plain: Settings) -> None:
+    corners = [(0.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0)]
+    noisy = Crystal(
+        lattice=((4.2566, 0.0, 0.0), (0.0, 4.25661, 0.0), (0.0, 0.0, 4.25662)),
+        species=("Mg",) * 4 + ("O",) * 4,
+        positions=(*corners, *((x + 0.5, y, z) for x, y, z in corners)),
+    )
+    lines = cast(
+        "list[dict[str, float | str]]",
+        ask("xray_pattern", plain, {"m": noisy}, structure="m").facts["lines"],
+    )
+    assert len(lines) == 5
+    # JCPDS 45-0946 gives the 220 line of periclase 52 % of the strongest.
+    second = sorted(float(line["percent"]) for line in lines)[-2]
+    assert second == pytest.approx(54, abs=4)
+
+
 @pytest.mark.parametrize(
     ("args", "code"),
     [

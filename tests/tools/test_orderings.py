@@ -54,10 +54,11 @@ def test_an_alloy_finds_its_known_order(tmp_path: Path, plain: Settings) -> None
     assert outcome.crystal.formula == "Cu3Au"
     ranking = outcome.facts["ranking"]
     assert isinstance(ranking, list)
-    groups = [row[3] for row in ranking if isinstance(row, list)]
+    rows = [row for row in ranking if isinstance(row, dict)]
+    groups = [row["space_group"] for row in rows]
     # L1_2 and its long-period relative lie within a meV/atom of each other.
     assert "Pm-3m" in groups[:2]
-    above = [float(row[0]) for row in ranking if isinstance(row, list) and isinstance(row[0], int | float)]
+    above = [float(str(row["above_lowest_mev_per_atom"])) for row in rows]
     assert above == sorted(above)
     assert above[0] == 0.0
 

@@ -31,15 +31,16 @@ def test_fcc_and_hcp_titanium_are_both_carried(plain: Settings) -> None:
     )
     assert outcome.failure is None, outcome.failure
     facts: dict[str, Any] = dict(outcome.facts)
-    heights: list[float] = [row[1] for row in facts["forms"]]
+    heights: list[float] = [row["above_lowest_ev_per_atom"] for row in facts["forms"]]
     assert len(facts["unresolved"]) >= 2
     assert facts["resolved"] is False
     assert heights == sorted(heights)
     assert heights[0] == 0.0
     assert sum(height <= UNRESOLVED_EV_PER_ATOM for height in heights) == len(facts["unresolved"])
-    low, high = facts["range"]
+    low, high = facts["range"]["low"], facts["range"]["high"]
     quantity = outcome.quantities["volume_per_atom"]
     assert low <= quantity.value <= high
+    assert facts["range"]["unit"] == "angstrom3/atom"
     # hcp titanium: 17.65 Å³ an atom, measured.
     assert quantity.value == pytest.approx(17.65, rel=0.05)
     assert outcome.warnings
@@ -54,7 +55,7 @@ def test_one_form_far_below_the_rest_is_resolved(plain: Settings, rocksalt: Call
     # Periclase: 3.58 g/cm3, measured.
     assert quantity.value == pytest.approx(3.58, rel=0.04)
     facts: dict[str, Any] = dict(outcome.facts)
-    low, high = facts["range"]
+    low, high = facts["range"]["low"], facts["range"]["high"]
     if facts["resolved"]:
         assert low == high
         assert outcome.warnings == ()

@@ -233,7 +233,9 @@ def end_line(result: TurnResult) -> str:
     if result.unbacked:
         parts.append("Numbers without a record were left out.")
     if result.sources:
-        parts.append(f"Numbers without a record stand in your files: {', '.join(result.sources)}.")
+        parts.append(
+            f"Numbers without a record stand in your files and structures: {', '.join(result.sources)}."
+        )
     if result.usage.calls:
         parts.append(f"({result.usage.in_words})")
     return " ".join(parts)

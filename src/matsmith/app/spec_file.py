@@ -47,14 +47,14 @@ def read_spec(path: Path) -> DesignSpec:
 
 
 def write_spec(path: Path, spec: DesignSpec, *, note: str) -> None:
-    """Write a specification as YAML under a note. Raises `UsageError` for a path that cannot be written."""
-    import yaml
+    """Write a specification in the form that its ending is read in: YAML under a note, or JSON, which holds none.
 
+    Raises `UsageError` for a path that cannot be written.
+    """
     fields = spec.model_dump(mode="json")
-    body: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=100)
-    comment = "".join(f"# {line}\n" for line in note.splitlines())
+    text = _as_yaml(fields, note=note) if path.suffix.lower() in _YAML else _as_json(fields)
     try:
-        path.write_text(f"{comment}\n{body}", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"The plan cannot be written to {path}: {error.strerror}.", hint="Give another --edit-file."
@@ -88,6 +88,20 @@ def _leaves(value: object, name: str = "") -> list[tuple[str, object]]:
         if any(isinstance(part, dict | list) for part in parts):
             return [leaf for index, part in enumerate(parts) for leaf in _leaves(part, f"{name}.{index}")]
     return [(name, cast("object", value))]
+
+
+def _as_json(fields: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(fields, ensure_ascii=False, indent=2) + "\n"
+
+
+def _as_yaml(fields: dict[str, Any], *, note: str) -> str:
+    import yaml
+
+    body: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=100)
+    comment = "".join(f"# {line}\n" for line in note.splitlines())
+    return f"{comment}\n{body}"
 
 
 def _json(text: str, path: Path) -> object:

@@ -101,7 +101,9 @@ def _searched(args: CompetingFormsArgs, *, deps: Deps) -> Outcome:
     return Outcome(
         quantities={"energy": Quantity(value=forms[0][0], unit="eV/atom", sigma=ENERGY_SIGMA_EV_PER_ATOM)},
         facts={
-            "forms": [[name, round(energy, 5)] for energy, name, _ in forms],
+            "forms": [
+                {"prototype": name, "energy_ev_per_atom": round(energy, 5)} for energy, name, _ in forms
+            ],
             "structure_types_screened": len(screened),
             "structure_types_relaxed": len(chosen),
             "not_searched": f"types outside the library, and cells of more than {ATOMS_MAX} atoms",
@@ -127,6 +129,7 @@ def _identity(settings: Settings) -> str:
 
 
 @tool(
+    version="2",
     name=NAME,
     title="Competing forms of one formula",
     cost_s=2.0,

@@ -80,6 +80,7 @@ class _Row:
 @tool(
     name="orderings",
     title="Ordered cells of a disordered crystal",
+    version="2",
     cost_s=10.0,
     needs_worker=True,
     identity=identity,
@@ -242,7 +243,7 @@ def _told(
         facts={
             "formula_of_the_file": str(disordered.composition.reduced_formula),
             "formula_of_the_cell": str(chosen.structure.composition.reduced_formula),
-            "cells": [[len(cell.frame), min(cell.ways, 10**15)] for cell in cells],
+            "cells": [{"sites": len(cell.frame), "arrangements": min(cell.ways, 10**15)} for cell in cells],
             "every_arrangement_looked_at": all(each.counted for each in found),
             "excluded_as_too_close": sum(each.excluded for each in found),
             "distinct_looked_at": len(looked_at),
@@ -263,7 +264,7 @@ def _told(
 
 
 def _ranking(rows: Sequence[_Row]) -> list[JsonValue]:
-    """Of each: meV/atom above the lowest (None without relaxation), copies in its cell, atoms, space group."""
+    """Of each: height above the lowest (None without relaxation), copies in its cell, atoms, space group."""
     listed: list[JsonValue] = []
     for row in rows:
         above = None if row.relaxed is None else 1000 * (row.energy_ev_per_atom - rows[0].energy_ev_per_atom)
@@ -272,7 +273,12 @@ def _ranking(rows: Sequence[_Row]) -> list[JsonValue]:
         except TypeError:  # spglib finds none
             group = "not found"
         listed.append(
-            [None if above is None else round(above, 2), row.ordering.copies, len(row.structure), group]
+            {
+                "above_lowest_mev_per_atom": None if above is None else round(above, 2),
+                "copies": row.ordering.copies,
+                "atoms": len(row.structure),
+                "space_group": group,
+            }
         )
     return listed
 

@@ -70,6 +70,7 @@ def _foreign(settings: Settings) -> str | None:
 @tool(
     name="polymorphs",
     title="Forms of one formula and the range of a property",
+    version="2",
     measures=("density", "volume_per_atom", "bulk_modulus"),
     cost_s=20.0,
     needs_worker=True,
@@ -100,11 +101,27 @@ def run(args: PolymorphsArgs, *, deps: Deps) -> Outcome:
             "formula": given.formula,
             "forms_tried": len(starts),
             "forms": [
-                [form.label, round(form.energy_ev_per_atom - lowest, 4), len(form.crystal.species)]
+                {
+                    "form": form.label,
+                    "above_lowest_ev_per_atom": round(form.energy_ev_per_atom - lowest, 4),
+                    "atoms": len(form.crystal.species),
+                }
                 for form in forms
             ],
-            "unresolved": [[form.label, str(value)] for form, value in zip(carried, values, strict=True)],
-            "range": [round(min(numbers), 4), round(max(numbers), 4)],
+            "unresolved": [
+                {
+                    "form": form.label,
+                    "value": round(value.value, 4),
+                    "sigma": round(value.sigma, 4),
+                    "unit": value.unit,
+                }
+                for form, value in zip(carried, values, strict=True)
+            ],
+            "range": {
+                "low": round(min(numbers), 4),
+                "high": round(max(numbers), 4),
+                "unit": values[0].unit,
+            },
             "resolved": len(carried) == 1,
             "resolution_ev_per_atom": UNRESOLVED_EV_PER_ATOM,
         },

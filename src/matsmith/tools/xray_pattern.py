@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from matsmith.core.crystal import Crystal
@@ -35,7 +36,10 @@ class XrayPatternArgs(Args):
         return self
 
 
-@tool(name="xray_pattern", title="X-ray powder pattern", cost_s=0.1)
+_ONE_LINE_DEGREES = 2e-3
+
+
+@tool(name="xray_pattern", title="X-ray powder pattern", version="2", cost_s=0.1)
 def run(args: XrayPatternArgs, *, deps: Deps) -> Outcome:
     """Lines of the X-ray powder pattern of a structure: angle 2θ (of the mean wavelength of a doublet), spacing, intensity.
 
@@ -61,19 +65,23 @@ def run(args: XrayPatternArgs, *, deps: Deps) -> Outcome:
             f"{crystal.formula} has no line between {span[0]:g} and {span[1]:g} degrees.",
             hint="Widen the range, or take a shorter wavelength.",
         )
-    strongest = float(sticks.intensity[inside].max())
-    percent = 100.0 * sticks.intensity / strongest
+    found = _together(np.flatnonzero(inside).tolist(), angles)
+    heights = [float(sticks.intensity[line].sum()) for line in found]
+    strongest = max(heights)
     indices = _conventional(sticks.indices, crystal)
-    table = [
-        {
-            "two_theta_deg": round(float(angles[i]), 4),
-            "d_angstrom": round(float(sticks.d_angstrom[i]), 5),
-            "percent": round(float(percent[i]), 2),
-            "hkl": " ".join(str(index) for index in indices[i]),
-        }
-        for i in range(angles.size)
-        if inside[i] and percent[i] >= args.least_percent
-    ]
+    table: list[dict[str, float | str]] = []
+    for line, height in zip(found, heights, strict=True):
+        percent = 100.0 * height / strongest
+        if percent >= args.least_percent:
+            i = max(line, key=lambda stick: float(sticks.intensity[stick]))
+            table.append(
+                {
+                    "two_theta_deg": round(float(angles[i]), 4),
+                    "d_angstrom": round(float(sticks.d_angstrom[i]), 5),
+                    "percent": round(percent, 2),
+                    "hkl": " ".join(str(index) for index in indices[i]),
+                }
+            )
     top = max(table, key=lambda line: float(line["percent"]))
     return Outcome(
         quantities={
@@ -109,6 +117,17 @@ def _conventional(indices: Sequence[tuple[int, ...]], crystal: Crystal) -> Seque
         sign = next((-1 if index < 0 else 1 for index in (h, k, l) if index), 1)
         found.append((sign * h, sign * k, sign * l))
     return found
+
+
+def _together(sticks: Sequence[int], angles: NDArray[np.float64]) -> list[list[int]]:
+    """Sticks at one angle as one line: a relaxed cell is symmetric to its noise only, which sets equal planes apart."""
+    lines: list[list[int]] = []
+    for stick in sorted(sticks, key=lambda one: float(angles[one])):
+        if lines and angles[stick] - angles[lines[-1][0]] < _ONE_LINE_DEGREES:
+            lines[-1].append(stick)
+        else:
+            lines.append([stick])
+    return lines
 
 
 TOOL = run

@@ -16,7 +16,7 @@ Said = str | list[tuple[str, Any]] | BaseException
 
 
 def bulk_record(
-    value: float = 162.0, *, structure: str = "a", failure: str = "", facts: dict[str, float] | None = None
+    value: float = 162.0, *, structure: str = "a", failure: str = "", facts: dict[str, Any] | None = None
 ) -> Record:
     outcome = (
         Outcome.failed("diverged", failure)
@@ -85,13 +85,18 @@ class Counter:
     """A tool that keeps what it was called with; its reply is a record, or a failure."""
 
     def __init__(
-        self, name: str = "measure", *, reply: ToolReply | None = None, asks: str | None = None
+        self,
+        name: str = "measure",
+        *,
+        about: str = "measures",
+        reply: ToolReply | None = None,
+        asks: str | None = None,
     ) -> None:
         self.batches: list[list[dict[str, Any]]] = []
         self._reply = reply
         self.record = bulk_record()
         self.tool = ChatTool(
-            schema=schema_of(name, "measures", structure={"type": "string"}),
+            schema=schema_of(name, about, structure={"type": "string"}),
             run_many=self._run,
             asks=lambda _: asks,
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -114,3 +115,30 @@ def test_a_volume_per_atom_among_the_facts_may_be_copied() -> None:
     found.add_record(bulk_record(162.4, facts={"volume_angstrom3_per_atom": 9.6407}))
     assert check_text("It takes 9.64 Å³/atom.", known=found).unbacked == []
     assert check_text("It takes 9.74 Å³/atom.", known=found).unbacked == ["9.74"]
+    assert check_text("It takes 9.6407 Å³ per atom.", known=found).unbacked == []
+    assert check_text("The cell takes 9.6407 Å³.", known=found).unbacked == ["9.6407"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"uncorrected_slack_w_per_m_k": 1.25}, "It conducts 1.25 W/(m·K)."),
+        ({"highest_frequency_thz": 20.1}, "It reaches 20.1 THz."),
+        ({"uncorrected_voltage_v": 3.47}, "It gives 3.47 V."),
+        ({"lines": [{"two_theta_deg": 27.1268, "percent": 58.55}]}, "At 27.1268° it has 58.55 %."),
+        ({"ranking": [{"above_lowest_mev_per_atom": 2.54}]}, "The next lies 2.54 meV/atom higher."),
+        ({"range": {"low": 3.41, "high": 3.62, "unit": "g/cm3"}}, "Between 3.41 g/cm³ and 3.62 g/cm³."),
+        ({"basis": "22 of 370 phases lay within 0.05 eV/atom"}, "Of 370 phases, 22 lay within 0.05 eV/atom."),
+    ],
+)
+def test_a_fact_is_copied_with_its_own_unit_and_no_other(facts: dict[str, Any], text: str) -> None:
+    found = KnownNumbers()
+    found.add_record(bulk_record(facts=facts))
+    assert check_text(text, known=found).unbacked == []
+    wrong = re.sub(r"(?<=\d) ?(?:W/\(m·K\)|THz|V|°|meV/atom|g/cm³|eV/atom)", " GPa", text)
+    assert check_text(wrong, known=found).unbacked
+
+
+def test_what_an_error_is_measured_against_may_be_said(known: KnownNumbers) -> None:
+    assert check_text("Computed for 0 K.", known=known).unbacked == []
+    assert check_text("Computed for 300 K.", known=known).unbacked == ["300"]

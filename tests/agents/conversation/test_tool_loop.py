@@ -95,6 +95,14 @@ def test_an_unknown_tool_is_answered_with_the_nearest_name() -> None:
     assert "measure" in str(model.requests[1][-1]["content"])
 
 
+def test_a_call_named_after_a_property_is_told_the_tools_that_give_it() -> None:
+    model = ScriptedModel([("bulk_modulus", {})], "Sorry.")
+    turn(model, Counter("equation_of_state", about="Seven volumes. Gives: bulk modulus."), Counter())
+    told = str(model.requests[1][-1]["content"])
+    assert "Did you mean equation_of_state?" in told
+    assert "measure" not in told
+
+
 def test_endless_calls_end_by_the_rounds_and_still_give_an_answer() -> None:
     measure = Counter()
     script: list[Said] = [[("measure", {"structure": str(number)})] for number in range(3)]

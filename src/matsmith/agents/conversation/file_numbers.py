@@ -9,6 +9,7 @@ from matsmith.agents.conversation.desk import Desk
 from matsmith.agents.conversation.files import attached, read_table
 from matsmith.agents.conversation.number_units import unit_of_column
 from matsmith.agents.conversation.numbers import KnownNumbers
+from matsmith.agents.conversation.structures import Shelved
 from matsmith.core.errors import MatsmithError
 
 _MOST_ROWS = 1000
@@ -21,8 +22,13 @@ def learn_files(desk: Desk) -> None:
         if file["kind"] == "table" and path.is_file():
             _learn_table(path, label=file["label"], known=desk.known)
     for shelved in desk.shelf.all():
-        if desk.known.is_new_source(f"{shelved.label} {shelved.record or shelved.id}"):
-            desk.known.add_values(numbers_of(desk.shelf.crystal(shelved)), source=shelved.label)
+        learn_structure(shelved, desk=desk)
+
+
+def learn_structure(shelved: Shelved, *, desk: Desk) -> None:
+    """Make the numbers of one structure's cell known."""
+    if desk.known.is_new_source(f"{shelved.label} {shelved.record or shelved.id}"):
+        desk.known.add_values(numbers_of(desk.shelf.crystal(shelved)), source=shelved.label)
 
 
 def _learn_table(path: Path, *, label: str, known: KnownNumbers) -> None:

@@ -33,15 +33,17 @@ def literature_tool(desk: Desk) -> ChatTool:
 
 
 def ask(question: str, *, desk: Desk) -> LiteratureAnswer:
-    """Ask the thread's own papers first and, when they hold no answer, the person's library or the built-in notes."""
+    """Ask the thread's own papers first and, when they hold no answer, the person's library; the built-in notes stand in every library.
+
+    A library that is not there is not asked: in its place the notes would be read again.
+    """
     from matsmith.agents.literature_answer import answer
     from matsmith.knowledge.literature.corpus import open_corpus
+    from matsmith.knowledge.literature.library_file import FILE_NAME
 
     found: LiteratureAnswer | None = None
-    folders = (
-        [desk.library, desk.settings.library_dir] if desk.library.is_dir() else [desk.settings.library_dir]
-    )
-    for folder in folders:
+    own = desk.settings.library_dir
+    for folder in [one for one in (desk.library, own) if (one / FILE_NAME).is_file()] or [own]:
         with open_corpus(folder) as corpus:
             found = answer(question, corpus=corpus, reasoner=desk.reasoner, tell=desk.tell)
         if found.answered:

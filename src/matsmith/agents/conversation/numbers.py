@@ -15,6 +15,7 @@ from matsmith.agents.conversation.number_units import (
     half_of_last_digit,
     number_of,
     numbers_in,
+    texts_in,
     unit_after,
     unit_letters,
 )
@@ -92,15 +93,18 @@ class KnownNumbers:
                 Known(value=quantity.value, unit=unit, record=record.id),
                 Known(value=quantity.sigma, unit=unit, record=record.id),
             ]
+            self.add_text(str(quantity.truth), record=record.id)
         if record.outcome.failure is None:
+            for said in (*texts_in(record.outcome.facts), *record.outcome.warnings):
+                self.add_text(said, record=record.id)
             facts = list(numbers_in(record.outcome.facts))[:_MOST_FACTS]
             self._known += [Known(value=value, unit=unit, record=record.id) for value, unit in facts]
             if record.outcome.crystal is not None:
                 cell = numbers_of(record.outcome.crystal)
                 self._known += [Known(value=value, unit=unit, record=record.id) for value, unit in cell]
 
-    def add_text(self, text: str, *, source: str = "") -> None:
-        """Take in the numbers that a person, a quoted source or a file of the person's wrote. A text that is the mark of a source, `[1]`, is a name and no number."""
+    def add_text(self, text: str, *, source: str = "", record: str = "") -> None:
+        """Take in the numbers that a person, a quoted source, a file of the person's or a record's own words wrote. A text that is the mark of a source, `[1]`, is a name and no number."""
         if _MARKS.fullmatch(text):
             self._marks.update(re.findall(r"\d+", text))
             return
@@ -108,7 +112,7 @@ class KnownNumbers:
             value = number_of(match[0])
             if value is not None:
                 unit = unit_after(text, match.end())
-                self._known.append(Known(value=value, unit=unit, source=source))
+                self._known.append(Known(value=value, unit=unit, source=source, record=record))
 
     def quantity(self, prefix: str, name: str) -> tuple[Record, Quantity] | None:
         """The quantity that a reference names, with its record; None when no single record answers."""

@@ -46,6 +46,13 @@ class CallPlanner:
         """Whether one call has been made again and again."""
         return any(count > _REPEATS for count in self._made.values())
 
+    def _giving(self, name: str) -> list[str]:
+        """Tools that speak of what a call that names no tool was named after, such as `bulk_modulus`."""
+        words = name.strip().replace("_", " ").lower()
+        return [
+            tool for tool, told in self.tools.items() if words and words in told.schema.description.lower()
+        ]
+
     def answered(self, call: ToolCall, reply: ToolReply) -> None:
         """Remember what a call has given, so that it is not run again."""
         self._answers.setdefault(_key(call), reply)
@@ -58,7 +65,7 @@ class CallPlanner:
         if isinstance(arguments, ToolReply):
             return Planned(call, tool, {}, problem=arguments)
         if tool is None:
-            near = difflib.get_close_matches(call.name, self.tools, n=3)
+            near = difflib.get_close_matches(call.name, self.tools, n=3) or self._giving(call.name)
             hint = (
                 f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(sorted(self.tools))}."
             )

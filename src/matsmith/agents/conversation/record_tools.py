@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from matsmith.agents.conversation.chat_tools import Arguments, ChatTool, ToolReply
+from matsmith.agents.conversation.crystal_numbers import cell_facts
 from matsmith.agents.conversation.desk import Desk
 from matsmith.agents.conversation.files import attached
 from matsmith.agents.conversation.pieces import Piece, RecordPiece, says
@@ -23,7 +25,7 @@ from matsmith.tools.registry import get_tool, tool_names
 
 COSTLY_S = 60.0
 """A call that usually takes longer is confirmed first."""
-_LONGEST_FACT = 400
+_LONGEST_FACT, _LONGEST_LIST = 400, 1_600
 _ABOUT = {
     "structure": "a structure of this thread: its label, formula or id, or the id of a record that holds one",
     "record": "the id of a record of this thread, at least its first four characters",
@@ -197,15 +199,34 @@ def record_data(record: Record) -> dict[str, Any]:
     if outcome.facts:
         data["facts"] = {name: _short(value) for name, value in outcome.facts.items()}
     if outcome.crystal is not None:
-        data["structure"] = {"formula": outcome.crystal.formula, "atoms": len(outcome.crystal.species)}
+        data["structure"] = cell_facts(outcome.crystal)
     if outcome.warnings:
         data["warnings"] = list(outcome.warnings[:6])
     return data
 
 
 def _short(value: Any) -> Any:
-    text = str(value)
-    return value if len(text) <= _LONGEST_FACT else text[:_LONGEST_FACT] + " …"
+    """A fact as far as there is room: what holds several things keeps whole ones, so that no number is cut in two."""
+    if isinstance(value, float):
+        return float(f"{value:.8g}")
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST_FACT else value[:_LONGEST_FACT] + " …"
+    if isinstance(value, dict):
+        entries = {name: _short(inner) for name, inner in cast("dict[str, Any]", value).items()}
+        kept = _fitting([f"{name}: {inner}" for name, inner in entries.items()])
+        whole = dict(islice(entries.items(), kept))
+        return whole if kept == len(entries) else {**whole, "…": f"{len(entries)} in all"}
+    if isinstance(value, list):
+        rows = [_short(row) for row in cast("list[Any]", value)]
+        kept = _fitting(rows)
+        return rows if kept == len(rows) else [*rows[:kept], f"… ({len(rows)} in all)"]
+    return value
+
+
+def _fitting(parts: Sequence[Any]) -> int:
+    """How many of the first parts there is room for."""
+    ends = accumulate(len(str(part)) + 2 for part in parts)
+    return sum(end <= _LONGEST_LIST for end in ends)
 
 
 def _schema(tool: Tool) -> ToolSchema:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from matsmith.agents.conversation.chat_tools import Arguments, ChatTool, ToolReply, schema_of, single, text_of
+from matsmith.agents.conversation.crystal_numbers import cell_facts
 from matsmith.agents.conversation.desk import Desk
+from matsmith.agents.conversation.file_numbers import learn_structure
 from matsmith.agents.conversation.files import attached
 from matsmith.agents.conversation.record_tools import record_data
 from matsmith.agents.conversation.structures import find_by_formula, structure_table
@@ -21,13 +23,13 @@ def structure_tools(desk: Desk) -> list[ChatTool]:
                 formula={"type": "string", "description": "such as MgO or LiFePO4", "required": True},
                 prototype={
                     "type": "string",
-                    "description": "a structure type, such as rocksalt or perovskite",
+                    "description": "a structure type or a mineral, such as perovskite or anatase",
                 },
             ),
             run_many=single(lambda arguments: _find(arguments, desk)),
         ),
         ChatTool(
-            schema=schema_of("list_structures", "The files and structures of this thread."),
+            schema=schema_of("list_structures", "The files and structures of this thread, with their cells."),
             run_many=single(lambda _: _listed(desk)),
         ),
         ChatTool(
@@ -53,8 +55,9 @@ def _find(arguments: Arguments, desk: Desk) -> ToolReply:
     shelved = desk.shelf.put(
         first.crystal, label=first.label, source=first.source, strategy="formula", prototype=first.prototype
     )
+    learn_structure(shelved, desk=desk)
     data = {
-        "structure": shelved.label, "id": shelved.id, "formula": shelved.formula, "from": first.source,
+        "structure": shelved.label, "id": shelved.id, **cell_facts(first.crystal), "from": first.source,
         "other_forms": [one.label for one in found[1:6]],
     }  # fmt: skip
     piece = structure_table(first.crystal, title=shelved.label, source=first.source)
@@ -65,7 +68,12 @@ def _listed(desk: Desk) -> ToolReply:
     data = {
         "files": [{"label": one["label"], "kind": one["kind"]} for one in attached(desk)],
         "structures": [
-            {"label": one.label, "formula": one.formula, "from": one.source, "record": one.record[:8]}
+            {
+                "label": one.label,
+                **cell_facts(desk.shelf.crystal(one)),
+                "from": one.source,
+                "record": one.record[:8],
+            }
             for one in desk.shelf.all()
         ],
     }

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from matsmith.agents.conversation.crystal_numbers import edges_and_angles
+from matsmith.agents.conversation.crystal_numbers import Rows, conventional_lattice, edges_and_angles
 from matsmith.agents.conversation.pieces import TablePiece
 from matsmith.agents.report.details import cell_text
 from matsmith.core.candidate import Candidate, Lineage
@@ -173,12 +173,14 @@ class Found:
 def find_by_formula(formula: str, *, prototype: str = "") -> list[Found]:
     """Crystals of a formula, best known first: measured ones, then relaxed reference phases, then decorations of a named structure type.
 
-    Raises `SpecError` for what is no formula and `StructureError` for a structure type that the formula does not fit.
+    With a structure type or the name of a mineral (`rutile`, `anatase`) only those that bear it. Raises `SpecError` for what is no formula and `StructureError` for a structure type that the formula does not fit.
     """
     amounts = parse_formula(formula)
-    if prototype:
-        return _decorated(amounts, formula=formula, prototype=prototype)
-    return [*_measured(formula), *_reference(formula, amounts)]
+    known = [*_measured(formula), *_reference(formula, amounts)]
+    if not prototype:
+        return known
+    named = [one for one in known if prototype.casefold() in f"{one.label} {one.prototype}".casefold()]
+    return named or _decorated(amounts, formula=formula, prototype=prototype)
 
 
 def _measured(formula: str) -> list[Found]:
@@ -269,11 +271,10 @@ def structure_table(crystal: Crystal, *, title: str, source: str) -> TablePiece:
 
 def cell_table(crystal: Crystal) -> TablePiece:
     """Edges, angles and volume of a cell, and the positions of its first atoms."""
-    edges, angles = edges_and_angles(crystal)
-    rows = [
-        ("a, b, c (Å)", *(f"{edge:.4f}" for edge in edges)),
-        ("α, β, γ (°)", *(f"{angle:.2f}" for angle in angles)),
-    ]
+    rows = _side_rows(crystal.lattice)
+    conventional = conventional_lattice(crystal)
+    if conventional is not None:
+        rows += [(f"conventional {name}", *sides) for name, *sides in _side_rows(conventional)]
     sites = list(zip(crystal.species, crystal.positions, strict=True))
     rows += [
         (symbol, *(f"{round(x, 4) % 1.0:.4f}" for x in position)) for symbol, position in sites[:_SITES_SHOWN]
@@ -285,6 +286,14 @@ def cell_table(crystal: Crystal) -> TablePiece:
         rows=tuple(rows),
         note=f"{left} more atoms" if left > 0 else "",
     )
+
+
+def _side_rows(lattice: Rows) -> list[tuple[str, ...]]:
+    edges, angles = edges_and_angles(lattice)
+    return [
+        ("a, b, c (Å)", *(f"{edge:.4f}" for edge in edges)),
+        ("α, β, γ (°)", *(f"{angle:.2f}" for angle in angles)),
+    ]
 
 
 def _same_formula(one: str, other: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pydantic import JsonValue
+
 from matsmith.agents.work import measurements
 from matsmith.core.quantity import Quantity, Relation, Truth
 from matsmith.core.record import Outcome, Record
@@ -11,7 +13,7 @@ from matsmith.core.spec import DesignSpec, Target
 from matsmith.core.verdict import Answer, judge
 
 STIFF = Target(property="bulk_modulus", relation=Relation.ABOVE, value=150.0)
-CAVEAT = {"inconclusive": {"bulk_modulus": "predicted from the formula alone"}}
+CAVEAT: dict[str, JsonValue] = {"inconclusive": {"bulk_modulus": "predicted from the formula alone"}}
 
 
 def made(tool: str, value: float | None, *, sigma: float = 10.0) -> Record:

@@ -140,7 +140,8 @@ def _attached_path(label: str, *, desk: Desk) -> Path:
 def _record(given: str, *, tool: str, desk: Desk) -> Record:
     record = desk.shelf.record(given)
     if record is None:
-        shelved = desk.shelf.find(given)
+        # The name of a structure means its relaxation, where there is one.
+        shelved = desk.shelf.find(f"{given} (relax)") or desk.shelf.find(given)
         record = desk.ledger.record(shelved.record) if shelved is not None and shelved.record else None
     if record is None:
         raise ToolError(

@@ -243,6 +243,8 @@ def test_points_are_read_by_keys_and_by_the_mouse(
     assert page.locator(".tip").inner_text() == heard[1]
 
     figure.get_by_text("Numbers").click()
+    # The table is filled once it is open, a moment after the click.
+    figure.locator("tbody tr").first.wait_for()
     assert figure.locator("tbody tr").count() == len(facts)
 
 

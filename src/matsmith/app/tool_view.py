@@ -141,7 +141,7 @@ def record_view(record: Record) -> RenderableType:
                 Text(str(quantity.truth), style="quiet"),
             )
         parts += [table, Text()]
-    lines = [(title_of(name), fact_text(value)) for name, value in outcome.facts.items()]
+    lines = [(title_of(name), fact_text(value)) for name, value in outcome.facts_to_read.items()]
     if outcome.crystal is not None:
         crystal = outcome.crystal
         lines.append(

@@ -42,6 +42,10 @@ class Failure(BaseModel):
     retryable: bool = False
 
 
+DRAWN_FACTS = frozenset({"competition_drawn", "bands", "heating_curve", "fitted_scan"})
+"""Names of the facts that `tools/drawn_facts.py` makes."""
+
+
 class Outcome(BaseModel):
     """What a tool returns: quantities, facts and a structure, or a failure."""
 
@@ -54,6 +58,11 @@ class Outcome(BaseModel):
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
     wall_s: float = 0.0
+
+    @property
+    def facts_to_read(self) -> dict[str, JsonValue]:
+        """The facts without the rows of numbers that are kept to be drawn; those are for pictures, neither for people nor for models."""
+        return {name: value for name, value in self.facts.items() if name not in DRAWN_FACTS}
 
     @classmethod
     def failed(cls, code: str, message: str, *, hint: str = "", retryable: bool = False) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from typing import Any, cast
 from xml.etree import ElementTree
@@ -12,13 +13,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from plotted_records import plotted_records, record_of, stability
+from rich.console import Console
 
 from matsmith.agents.figures.build import drawing_of, plotted_tools
 from matsmith.agents.figures.model import Figure, Series
 from matsmith.agents.report.figure_svg import figure_element
 from matsmith.agents.report.record_view import record_figures
+from matsmith.agents.report.wording import title_of
+from matsmith.app.tool_view import record_view
 from matsmith.core.crystal import Crystal
-from matsmith.core.record import Outcome, Record
+from matsmith.core.record import DRAWN_FACTS, Outcome, Record
 from matsmith.tools.drawn_facts import MOST_PHASES
 
 
@@ -46,6 +50,20 @@ def test_every_tool_with_figures_is_a_tool_and_is_drawn(records: dict[str, Recor
         assert drawing.figures, name
         assert drawing.lacking == ""
         assert drawing.record == record.id
+
+
+def test_rows_kept_for_pictures_are_listed_neither_for_people_nor_for_models(
+    records: dict[str, Record],
+) -> None:
+    outcomes = [record.outcome for record in records.values()]
+    assert {name for outcome in outcomes for name in outcome.facts if name in DRAWN_FACTS} == DRAWN_FACTS
+    for outcome in outcomes:
+        assert set(outcome.facts_to_read) == set(outcome.facts) - DRAWN_FACTS
+    for record in records.values():
+        console = Console(width=120, record=True, file=io.StringIO())
+        console.print(record_view(record))
+        text = console.export_text()
+        assert not any(title_of(name) in text for name in DRAWN_FACTS), record.tool
 
 
 def test_a_binary_diagram_holds_the_hull_and_the_candidate_with_its_error(records: dict[str, Record]) -> None:

@@ -139,7 +139,7 @@ def _shown_text(turn: TurnResult) -> list[str]:
                 failure = piece.record.outcome.failure
                 lines += [
                     piece.title,
-                    *(f"{name}: {value}" for name, value in piece.record.outcome.facts.items()),
+                    *(f"{name}: {value}" for name, value in piece.record.outcome.facts_to_read.items()),
                     *([failure.message] if failure else []),
                 ]
     return [line for line in lines if line]

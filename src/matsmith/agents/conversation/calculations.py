@@ -207,7 +207,7 @@ class _Calculation:
             if not record.quantities or not shelved.id:
                 facts = "; ".join(
                     f"{fact_title(key)} {fact_text(value)[:60]}"
-                    for key, value in list(record.outcome.facts.items())[:_FACTS_SAID]
+                    for key, value in list(record.outcome.facts_to_read.items())[:_FACTS_SAID]
                 )
                 text = f"{of}: {facts or 'done'} [{record.id[:8]}]."
                 done.sentences.append((text, text))

@@ -198,7 +198,7 @@ def record_data(record: Record) -> dict[str, Any]:
             for name, quantity in record.quantities.items()
         }
     if outcome.facts:
-        data["facts"] = {name: _short(value) for name, value in outcome.facts.items()}
+        data["facts"] = {name: _short(value) for name, value in outcome.facts_to_read.items()}
     if outcome.crystal is not None:
         data["structure"] = cell_facts(outcome.crystal)
     if outcome.warnings:

@@ -238,7 +238,7 @@ class _Reading:
                 FactReport(name=name, value=value, record=record.id, tool=record.tool)
                 for record in records
                 if record.outcome.failure is None
-                for name, value in record.outcome.facts.items()
+                for name, value in record.outcome.facts_to_read.items()
             ],
             failures=_failures(records),
             warnings=list(

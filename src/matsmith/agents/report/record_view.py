@@ -97,7 +97,7 @@ def record_rows(record: Record) -> list[tuple[Child, Child]]:
                 ),
             )
         )
-    rows += [(fact_title(name), _cut(fact_text(value))) for name, value in outcome.facts.items()]
+    rows += [(fact_title(name), _cut(fact_text(value))) for name, value in outcome.facts_to_read.items()]
     if outcome.crystal is not None:
         rows.append(("structure", _sites(outcome.crystal)))
     if method is not None:

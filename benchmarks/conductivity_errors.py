@@ -7,17 +7,15 @@ python benchmarks/conductivity_errors.py --write    # and writes src/matsmith/kn
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import math
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import elastic_errors as elastic
 import numpy as np
 import reference_statistics as statistics
+from fitted_file import version_of, write_json
 from reference_computed import Store
 
 from matsmith.knowledge.calibration import features_of
@@ -107,11 +105,9 @@ def main() -> None:
         "largest_cell": largest,
         "source": f"{len(names)} lattice conductivities measured at 300 K (knowledge/measured_properties.json)",
     }
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:8]
-    body["version"] = f"{datetime.now(UTC).date().isoformat()}-{digest}"
+    body["version"] = version_of(body)
     if options.write:
-        OUTPUT.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-        print(f"wrote {OUTPUT.name}")
+        write_json(OUTPUT, body)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,10 @@ correction. Results are kept in `--store`, so that a second run prints at once a
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +21,7 @@ from typing import Any, cast
 import numpy as np
 import reference_statistics as statistics
 import yaml
+from fitted_file import version_of, write_json
 from numpy.typing import NDArray
 from reference_computed import Store
 
@@ -346,8 +345,7 @@ def entry(
     held["source"] = (
         f"{len(computed)} {what} (benchmarks/defects_and_ions.yaml, knowledge/reference_values.json)"
     )
-    digest = hashlib.sha256(json.dumps([name, held], sort_keys=True).encode()).hexdigest()[:8]
-    held["version"] = f"{datetime.now(UTC):%Y-%m-%d}-{digest}"
+    held["version"] = version_of([name, held])
     return held
 
 
@@ -397,8 +395,7 @@ def main() -> None:
     if not options.only or options.only == "window_limit":
         _settle("window_limit", window_pairs(table, settings), written)
     if options.write:
-        OUTPUT.write_text(json.dumps(written, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        print(f"written: {OUTPUT}")
+        write_json(OUTPUT, written, sort_keys=True)
 
 
 def _settle(name: str, pairs: Sequence[tuple[str, float, float]], written: dict[str, Any]) -> None:

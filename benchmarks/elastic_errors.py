@@ -9,18 +9,16 @@ Every corrected figure is for formulas that were left out of the fit. Results of
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import reference_statistics as statistics
+from fitted_file import version_of, write_json
 from numpy.typing import NDArray
 from reference_classes import class_of
 from reference_computed import Store
@@ -436,11 +434,9 @@ def main() -> None:
         "source": f"{len(known)} measured elastic tensors (knowledge/reference_values.json), {sum(held['hardness']['crystals'] for held in sigmas.values())} "
         "measured hardnesses (knowledge/measured_properties.json)",
     }
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:8]
-    body["version"] = f"{datetime.now(UTC).date().isoformat()}-{digest}"
+    body["version"] = version_of(body)
     if options.write:
-        OUTPUT.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-        print(f"wrote {OUTPUT.name}")
+        write_json(OUTPUT, body)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,16 @@ store of benchmarks/elastic_errors.py for the bulk moduli of Grueneisen's rule.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import elastic_errors as elastic
 import numpy as np
 import reference_statistics as statistics
+from fitted_file import version_of, write_json
 from numpy.typing import NDArray
 from reference_classes import class_of
 from reference_computed import Store
@@ -256,11 +254,9 @@ def main() -> None:
         "source": f"{rule['crystals']} linear expansions measured near 298 K (knowledge/reference_values.json and "
         "measured_properties.json)",
     }
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:8]
-    body["version"] = f"{datetime.now(UTC).date().isoformat()}-{digest}"
+    body["version"] = version_of(body)
     if options.write:
-        OUTPUT.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-        print(f"wrote {OUTPUT.name}")
+        write_json(OUTPUT, body)
 
 
 if __name__ == "__main__":

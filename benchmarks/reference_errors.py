@@ -10,12 +10,10 @@ Every corrected figure is for formulas that were left out of the fit of the corr
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ import numpy as np
 import reference_computed as computed
 import reference_mechanics as mechanics
 import reference_statistics as statistics
+from fitted_file import version_of, write_json
 from numpy.typing import NDArray
 from reference_classes import class_of, print_by_class
 
@@ -391,13 +390,10 @@ def main() -> None:
         f"\n{count} values compared; the table holds {len(reference_values())} values beside lattices and bulk moduli"
     )
     for held in result.values():
-        # The same day can bring two fits: what they say tells them apart, so that no record of the one is taken for the other's.
-        text = json.dumps({key: value for key, value in held.items() if key != "version"}, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        held["version"] = held["version"] or f"{datetime.now(UTC).date().isoformat()}-{digest}"
+        said = {key: value for key, value in held.items() if key != "version"}
+        held["version"] = held["version"] or version_of(said)
     if options.write:
-        OUTPUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        print(f"wrote {OUTPUT.name}")
+        write_json(OUTPUT, result)
 
 
 if __name__ == "__main__":

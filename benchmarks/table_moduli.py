@@ -9,15 +9,13 @@ Formulas whose polymorphs differ by more than a fifth are left out: the tables d
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import elastic_errors as elastic
 import numpy as np
+from fitted_file import version_of, write_json
 from numpy.typing import NDArray
 
 from matsmith.core.settings import load_settings
@@ -132,11 +130,9 @@ def main() -> None:
         "source": f"{errors['shear_modulus']['crystals']} measured elastic tensors and {errors['hardness']['crystals']} hardnesses "
         "against Matbench v0.1 log_kvrh and log_gvrh",
     }
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:8]
-    body["version"] = f"{datetime.now(UTC).date().isoformat()}-{digest}"
+    body["version"] = version_of(body)
     if options.write:
-        OUTPUT.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-        print(f"wrote {OUTPUT.name}")
+        write_json(OUTPUT, body)
 
 
 if __name__ == "__main__":

@@ -10,19 +10,17 @@ at 298 K, and its scatter over crystals left out of the fit is the error that ev
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import reference_statistics as statistics
 from elastic_errors import law_of
+from fitted_file import version_of, write_json
 from numpy.typing import NDArray
 from reference_computed import Store
 
@@ -249,11 +247,9 @@ def main() -> None:
     if not options.stored_only:
         compute(store)
     body = report(rows_of(store))
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:8]
-    body["version"] = f"{datetime.now(UTC).date().isoformat()}-{digest}"
+    body["version"] = version_of(body)
     if options.write:
-        OUTPUT.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
-        print(f"wrote {OUTPUT.name}")
+        write_json(OUTPUT, body)
 
 
 if __name__ == "__main__":

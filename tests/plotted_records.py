@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from pydantic import JsonValue
 from pymatgen.core import Lattice, Structure
 
 from matsmith.core.crystal import Crystal
@@ -17,6 +18,7 @@ from matsmith.knowledge.crystals import find
 from matsmith.knowledge.diffraction.sticks import radiation, sticks_of
 from matsmith.knowledge.phases import element_energies
 from matsmith.tools.base import Deps
+from matsmith.tools.drawn_series import Contributions, Part, Trace, TracePlot, contributions_fact, traces_fact
 from matsmith.tools.registry import get_tool
 
 COPPER = Crystal(
@@ -114,6 +116,92 @@ def scan(folder: Path) -> Record:
     )
 
 
+def kept(facts: dict[str, JsonValue], *, tool: str) -> Record:
+    """A record of a tool that has no figures of its own, with what is drawn whatever the tool."""
+    return Record.of(Outcome(facts=facts), tool=tool, tool_version="1", inputs={}, identity="", seed=0)
+
+
+def dynamics() -> Record:
+    """Stress over strain with its error, displacement with its fit, and the distances of a liquid, as molecular dynamics keeps them."""
+    strain, time, far = np.linspace(0, 12, 900), np.linspace(0, 50, 120), np.linspace(0.5, 8, 400)
+    stress = 9 * np.sin(strain / 5) * np.exp(-strain / 30)
+    moved = 0.35 * (1 - np.exp(-time)) + 0.31 * time
+    shells = 1 + 1.8 * np.exp(-(((far - 2.6) / 0.22) ** 2)) - 0.6 * np.exp(-(((far - 3.6) / 0.4) ** 2))
+    return kept(
+        traces_fact(
+            TracePlot(
+                id="stress-strain",
+                title="Stress over strain",
+                x=("strain", "%"),
+                y=("stress", "GPa"),
+                traces=[Trace(name="tension", x=strain, y=stress, sigma=0.2 + 0.03 * strain)],
+                guides=[("x", 6.5, "yield")],
+                note="Along <100> at 300 K and 10⁹/s; the band is one sigma of block averages.",
+            ),
+            TracePlot(
+                id="displacement",
+                title="Mean-square displacement",
+                x=("time", "ps"),
+                y=("displacement", "Å²"),
+                traces=[
+                    Trace(name="Cu", x=time, y=moved),
+                    Trace(name="fit", x=time[40:], y=0.35 + 0.31 * time[40:], dashed=True),
+                ],
+            ),
+            TracePlot(
+                id="pair-distances",
+                title="Radial distribution",
+                x=("distance", "Å"),
+                y=("g(r)", ""),
+                traces=[
+                    Trace(name="1400 K", x=far, y=np.where(far < 2, 0.0, shells)),
+                    Trace(
+                        name="measured",
+                        x=far[::40],
+                        y=np.maximum(0.0, shells[::40]),
+                        sigma=np.full(10, 0.1),
+                        style="points",
+                    ),
+                ],
+            ),
+        ),
+        tool="density",
+    )
+
+
+def explained() -> Record:
+    """A prediction taken apart into descriptors and into elements."""
+    parts = [
+        Part(name="mean electronegativity difference", value=0.82, given="1.74"),
+        Part(name="mean covalent radius", value=-0.41, given="128 pm"),
+        Part(name="share of d electrons", value=-0.23, given="0.31"),
+        Part(name="largest melting point of its elements", value=0.12, given="2128 K"),
+        Part(name="number of elements", value=0.05, given="3"),
+    ]
+    return kept(
+        contributions_fact(
+            Contributions(
+                id="band-gap",
+                of="band gap",
+                unit="eV",
+                base=2.15,
+                value=2.5,
+                parts=parts,
+                note="Shapley values.",
+            ),
+            Contributions(
+                id="band-gap-by-element",
+                of="band gap",
+                unit="eV",
+                base=2.15,
+                value=2.5,
+                parts=[Part(name="O", value=0.6), Part(name="Zr", value=-0.3), Part(name="Ba", value=0.05)],
+            ),
+        ),
+        tool="composition_prediction",
+    )
+
+
 @lru_cache(maxsize=1)
 def plotted_records() -> dict[str, Record]:
     """One record a figure, by what it shows; computed once a session."""
@@ -130,4 +218,6 @@ def plotted_records() -> dict[str, Record]:
         "equation of state": record_of("equation_of_state", ALLOY),
         "hop": record_of("migration_barrier", COPPER, max_atoms=30),
         "heating": record_of("quasi_harmonic", COPPER),
+        "dynamics": dynamics(),
+        "explained": explained(),
     }

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from made_judgements import write_judged
 
 from matsmith import __version__
 from matsmith.agents.decisions import Plan, RoundSummary, Understanding
@@ -15,12 +16,10 @@ from matsmith.agents.report.write import write_report
 from matsmith.core.candidate import Candidate, Lineage, Novelty, NoveltyLabel
 from matsmith.core.crystal import Crystal
 from matsmith.core.ledger import Ledger
-from matsmith.core.quantity import Quantity, Relation, Truth
-from matsmith.core.record import Method, Outcome, Record
-from matsmith.core.run import Judgement, RunHeader, Stop, StopReason
+from matsmith.core.quantity import Relation
+from matsmith.core.run import RunHeader, Stop, StopReason
 from matsmith.core.settings import Settings, load_settings
 from matsmith.core.spec import DesignSpec, Target
-from matsmith.core.verdict import Measurement, judge, meets_all
 
 OBJECTIVE = "an oxide with a bulk modulus above 150 GPa"
 SPEC = DesignSpec(
@@ -74,34 +73,7 @@ def _write_candidate(ledger: Ledger, cation: str, *, modulus: float, novelty: No
     label = NoveltyLabel(label=novelty, lists=("made list (2026)",))
     crystal = rocksalt(cation)
     candidate = Candidate.of(crystal, lineage=Lineage(strategy="known", prototype="rocksalt"), novelty=label)
-    quantity = Quantity(value=modulus, unit="GPa", sigma=8.0, truth=Truth.EXPERIMENT_300K)
-    record = Record.of(
-        Outcome(quantities={"bulk_modulus": quantity}, method=Method(name="fit", model="made"), wall_s=0.5),
-        tool="equation_of_state",
-        tool_version="1",
-        inputs={"structure": candidate.id},
-        identity="",
-        seed=0,
-    )
-    measured = Measurement(record=record.id, tool=record.tool, quantity=quantity)
-    verdict = judge(SPEC.targets[0], [measured], spec=SPEC, candidate=candidate.id, index=0)
-    meets = meets_all([verdict], spec=SPEC)
-    judgement = Judgement(
-        candidate=candidate.id,
-        round=1,
-        records=[record.id],
-        verdicts=[verdict],
-        meets=meets,
-        score=modulus,
-        novelty=label,
-    )
-    ledger.append_many(
-        [
-            ("candidate", candidate.id, candidate),
-            ("record", record.id, record),
-            ("judgement", candidate.id, judgement),
-        ]
-    )
+    _, meets = write_judged(ledger, candidate, spec=SPEC, modulus_gpa=modulus, round_number=1, novelty=label)
     return candidate.id if meets else ""
 
 

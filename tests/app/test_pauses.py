@@ -129,7 +129,12 @@ def test_a_changed_plan_from_a_file(home: Path, capsys: pytest.CaptureFixture[st
     data["targets"][0]["value"] = 240.0
     path = home / f"changed.{ending}"
     path.write_text(yaml.safe_dump(data) if ending == "yaml" else json.dumps(data))
+    capsys.readouterr()
     assert main(["resume", "run", "--spec", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "Changed:" in said
+    assert "targets.0.value: " in said
+    assert "-> 240.0" in said
     assert current_spec(home / "run").targets[0].value == 240.0
 
 

@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from matsmith.core.errors import BudgetExceeded, WorkerError
-from matsmith.core.executor import ProcessExecutor
+from matsmith.core.errors import BudgetExceeded, Interrupted, WorkerError
+from matsmith.core.executor import EndableExecutor, Message, ProcessExecutor
 
 # A worker that speaks the protocol and does what its request says.
 WORKER = """
@@ -85,3 +86,45 @@ def test_leaving_early_ends_what_is_in_flight(executor: ProcessExecutor) -> None
 def test_a_program_that_does_not_exist_is_a_clear_error() -> None:
     with pytest.raises(WorkerError, match="could not be started"):
         list(ProcessExecutor(["/nonexistent/program"]).stream({"steps": []}))
+
+
+class Broken:
+    """An executor whose pipe breaks when the request has been answered once."""
+
+    def __init__(self) -> None:
+        self.started = 0
+
+    def stream(self, request: Message, *, deadline: float | None = None) -> Iterator[Message]:
+        del deadline
+        self.started += 1
+        yield request
+        raise WorkerError("The worker process died.", retryable=True)
+
+    def warm_up(self) -> None:
+        self.started += 1
+
+    def close(self) -> None: ...
+
+
+def test_an_end_that_was_asked_for_is_no_accident() -> None:
+    asked = False
+
+    def check() -> None:
+        if asked:
+            raise Interrupted("It was asked to stop.")
+
+    inner = Broken()
+    executor = EndableExecutor(inner, check=check)
+    with pytest.raises(WorkerError, match="died"):
+        list(executor.stream({}))
+    replies = executor.stream({})
+    next(replies)
+    asked = True
+    with pytest.raises(Interrupted, match="asked to stop"):
+        next(replies)
+    started = inner.started
+    with pytest.raises(Interrupted):
+        list(executor.stream({}))
+    with pytest.raises(Interrupted):
+        executor.warm_up()
+    assert inner.started == started, "nothing is started again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
+from pymatgen.symmetry.groups import SpaceGroup
 
 from matsmith.core.crystal import Crystal
 from matsmith.models.potentials.interface import CrystalArrays
 from matsmith.models.potentials.periodic_graph import EVERY_ELEMENT, check_cell, find_neighbours
+from matsmith.tools.cif_size import atoms_described
 from matsmith.tools.structure_files import UnreadableStructure, is_structure_file, read_structure
 
 CIF = """data_TiO2
@@ -141,6 +144,53 @@ def test_too_many_atoms_are_refused_before_anything_is_computed(tmp_path: Path) 
     with pytest.raises(UnreadableStructure) as caught:
         read_structure(path)
     assert caught.value.code == "too_large"
+
+
+def many_sites(count: int) -> str:
+    head, _, _ = CIF.partition("Ti1 Ti")
+    places = np.random.default_rng(0).random((count, 3)).round(5)
+    rows = "\n".join(f"O{number} O {x} {y} {z} 1" for number, (x, y, z) in enumerate(places))
+    return f"{head}{rows}\n"
+
+
+def test_a_huge_cif_is_refused_by_its_text_alone(tmp_path: Path) -> None:
+    begun = time.process_time()
+    with pytest.raises(UnreadableStructure, match="holds 14000 atoms") as caught:
+        read(tmp_path, "huge.cif", many_sites(14_000))
+    assert caught.value.code == "too_large"
+    assert "5000" in caught.value.hint
+    assert time.process_time() - begun < 1.0
+
+
+def test_atoms_that_symmetry_makes_are_counted_before_they_are_made(tmp_path: Path) -> None:
+    faces = many_sites(40).replace(
+        "_symmetry_Int_Tables_number 1", "_symmetry_space_group_name_H-M 'F m -3 m'"
+    )
+    listed = faces.replace("loop_\n_symmetry_equiv_pos_as_xyz\n'x, y, z'\n", "")
+    begun = time.process_time()
+    with pytest.raises(
+        UnreadableStructure, match=r"holds 7[56]\d\d atoms"
+    ):  # 40 general positions of 192, some within a thousandth of a mirror
+        read(tmp_path, "symmetric.cif", listed)
+    assert time.process_time() - begun < 5.0  # most of it loads the tables of space groups
+
+
+@pytest.mark.parametrize("number", [225, 221, 194, 141, 62])
+def test_the_count_is_that_of_the_parser(number: int) -> None:
+    group = SpaceGroup.from_int_number(number)
+    places = [
+        [0, 0, 0],
+        [0.25, 0.25, 0.25],
+        [1 / 3, 2 / 3, 0.25],
+        [0.125, 0.125, 0.125],
+        [0.1, 0.23, 0.37],
+        [0.3333, 0.6667, 0.5],
+    ]
+    operations = [each.affine_matrix for each in group.symmetry_ops]
+    wanted = sum(len(group.get_orbit(place, tol=0.001)) for place in places)
+    assert atoms_described(np.array(places), operations) == wanted
+    doubled = np.array([*places, *places])
+    assert atoms_described(doubled, operations) == wanted, "sites that share a place are one"
 
 
 def test_names_of_structure_files() -> None:

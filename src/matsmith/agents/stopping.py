@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from matsmith.core.errors import Interrupted, WorkerError
-from matsmith.core.executor import Executor, Message
+from matsmith.core.errors import Interrupted
+from matsmith.core.executor import EndableExecutor, Executor
 from matsmith.core.run import Event
 
 
@@ -56,27 +56,4 @@ class StopSignal:
         """The executor as a run should use it: ended when somebody asks, and then never started again."""
         with self._lock:
             self._executors.append(executor)
-        return _Endable(executor, self)
-
-
-class _Endable:
-    """An executor whose end is no accident once it was asked for: nothing is tried again then."""
-
-    def __init__(self, inner: Executor, signal: StopSignal) -> None:
-        self._inner = inner
-        self._signal = signal
-
-    def stream(self, request: Message, *, deadline: float | None = None) -> Iterator[Message]:
-        self._signal.check()
-        try:
-            yield from self._inner.stream(request, deadline=deadline)
-        except (WorkerError, OSError, ValueError):
-            self._signal.check()  # the pipe broke because somebody asked: that is what is told
-            raise
-
-    def warm_up(self) -> None:
-        self._signal.check()
-        self._inner.warm_up()
-
-    def close(self) -> None:
-        self._inner.close()
+        return EndableExecutor(executor, check=self.check)

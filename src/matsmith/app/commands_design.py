@@ -254,8 +254,11 @@ def resume(
     """
     from matsmith.agents.approvals import Decision
     from matsmith.agents.runs import find_run
+    from matsmith.agents.session import current_spec
     from matsmith.agents.session import resume as run_resume
     from matsmith.app.console import make_console
+    from matsmith.app.pauses import tell_changes
+    from matsmith.app.spec_file import changes
     from matsmith.core.settings import load_settings
 
     if refuse and (approve or spec is not None):
@@ -267,6 +270,8 @@ def resume(
     changed = None if spec is None else read_spec(spec)
     decision = Decision.REFUSE if refuse else Decision.APPROVE if approve or spec is not None else None
     console = make_console(stderr=as_json)
+    if changed is not None:
+        tell_changes(changes(current_spec(folder), changed), console=console)
     progress = make_progress(console, as_json=as_json, verbose=verbose)
     progress.view.expect(_wanted(folder))
     with kept_clean(as_json):

@@ -50,9 +50,15 @@ def mcp(
             f"Listening on {host} lets other machines in.",
             hint=f"Set {TOKEN} to at least 16 characters, or leave --host out.",
         )
+    from matsmith.app.warm_up import warm_up_soon
+
     with ToolService(settings=load_settings()) as service:
+        warm_up_soon(service.settings)
         if not http:
-            anyio.run(serve_stdio, service)
+            try:
+                anyio.run(serve_stdio, service)
+            except* (BrokenPipeError, ConnectionResetError):
+                pass  # the client has gone in the middle of an answer: nobody is left to be told
             return 0
         from matsmith.app.protocol.http import serve
 

@@ -166,14 +166,18 @@ def _run_editor(editor: Sequence[str], path: Path, *, console: Console) -> bool:
 
 def _confirmed(before: DesignSpec, after: DesignSpec, *, console: Console) -> bool:
     changed = changes(before, after)
+    tell_changes(changed, console=console)
     if not changed:
-        console.print(" Nothing was changed.")
         return False
-    console.print(" Changed:")
-    for line in changed:
-        console.print(f"   {visible_line(line)}", soft_wrap=True)
     answer = _input(console, " Go on with the changed plan? [Y/n] ")
     return answer is not None and answer.strip().lower() in ("", "y", "yes")
+
+
+def tell_changes(changed: Sequence[str], *, console: Console) -> None:
+    """Print what differs from the plan as it was, a line each."""
+    console.print(" Changed:" if changed else " Nothing was changed.")
+    for line in changed:
+        console.print(f"   {visible_line(line)}", soft_wrap=True)
 
 
 def _input(console: Console, prompt: str) -> str | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matsmith.core.errors import WorkerError
-from matsmith.core.executor import Executor, Message
+from matsmith.core.executor import EndableExecutor, Executor
 
 if TYPE_CHECKING:
     from matsmith.core.crystal import Crystal
@@ -48,6 +48,11 @@ class Call:
     def seconds(self) -> float:
         """How long ago it came."""
         return time.monotonic() - self.started
+
+    def check(self) -> None:
+        """Raise `CallEnded` once its caller has left."""
+        if self.cancelled:
+            raise CallEnded("The call was ended.")
 
     def cancel(self) -> None:
         """End the call; what it has not finished is lost."""
@@ -102,7 +107,7 @@ class ToolService:
 
         tool = get_tool(name)
         call = call or Call(name)
-        executor = _Endable(self._executor, call)
+        executor = EndableExecutor(self._executor, check=call.check)
         with Ledger(self.ledger) as ledger:
             runner = ToolRunner(ledger, settings=self.settings, executor=executor)
             if not tool.needs_worker:
@@ -159,33 +164,6 @@ class ToolService:
             self._executor.close()
             if call.is_finished(within_s=0.2):
                 return
-
-
-class _Endable:
-    """An executor whose death is no accident when the call was ended: nothing is tried again then."""
-
-    def __init__(self, inner: Executor, call: Call) -> None:
-        self._inner = inner
-        self._call = call
-
-    def stream(self, request: Message, *, deadline: float | None = None) -> Iterator[Message]:
-        """Yield the worker's replies; `CallEnded` once the call was ended."""
-        if self._call.cancelled:
-            raise CallEnded("The call was ended.")
-        try:
-            yield from self._inner.stream(request, deadline=deadline)
-        except (WorkerError, OSError, ValueError) as error:
-            if self._call.cancelled:
-                raise CallEnded("The call was ended.") from error
-            raise
-
-    def warm_up(self) -> None:
-        """Begin to start."""
-        self._inner.warm_up()
-
-    def close(self) -> None:
-        """End whatever runs."""
-        self._inner.close()
 
 
 def whole_ids(name: str, arguments: Mapping[str, Any], ledger: Any) -> dict[str, Any]:

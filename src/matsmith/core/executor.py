@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -159,6 +159,32 @@ class ProcessExecutor:
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+
+
+class EndableExecutor:
+    """An executor whose death is no accident once its end was asked for: `check` raises then, and nothing is tried again."""
+
+    def __init__(self, inner: Executor, *, check: Callable[[], None]) -> None:
+        self._inner = inner
+        self._check = check
+
+    def stream(self, request: Message, *, deadline: float | None = None) -> Iterator[Message]:
+        """Yield the replies of the executor within; raises what `check` raises once the end was asked for."""
+        self._check()
+        try:
+            yield from self._inner.stream(request, deadline=deadline)
+        except (WorkerError, OSError, ValueError):
+            self._check()  # the pipe broke because somebody asked: that is what is told
+            raise
+
+    def warm_up(self) -> None:
+        """Begin to start, unless the end was asked for."""
+        self._check()
+        self._inner.warm_up()
+
+    def close(self) -> None:
+        """End whatever runs."""
+        self._inner.close()
 
 
 def _pump(process: subprocess.Popen[str], replies: queue.SimpleQueue[str | None]) -> None:

@@ -42,8 +42,10 @@ class Failure(BaseModel):
     retryable: bool = False
 
 
-DRAWN_FACTS = frozenset({"competition_drawn", "bands", "heating_curve", "fitted_scan"})
-"""Names of the facts that `tools/drawn_facts.py` makes."""
+DRAWN_FACTS = frozenset(
+    {"competition_drawn", "bands", "heating_curve", "fitted_scan", "traces", "contributions"}
+)
+"""Names of the facts that `tools/drawn_facts.py` and `tools/drawn_series.py` make."""
 
 
 class Outcome(BaseModel):

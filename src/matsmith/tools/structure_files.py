@@ -12,11 +12,13 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import numpy as np
 from pydantic import ValidationError
 
 from matsmith.core.crystal import Crystal
 from matsmith.core.elements import is_element
 from matsmith.core.errors import StructureError
+from matsmith.tools.cif_size import atoms_described, rows_of_atoms
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -35,6 +37,7 @@ FileCode = Literal[
 # A file beyond this is no crystal that any tool here could take (a CIF of 10,000 atoms has about 1 MB).
 _LARGEST_FILE_BYTES = 20_000_000
 _MOST_ATOMS = 5000
+_MOST_OPERATIONS = 192  # of any space group, centring included
 _LONGEST_ANGSTROM = 1000.0
 _SHORTEST_ANGSTROM = 0.5
 _FARTHEST_CELLS = 1000.0
@@ -114,6 +117,7 @@ def _parsed(path: Path) -> Structure:
             if path.suffix.lower() in (".poscar", ".contcar"):  # names that pymatgen does not know
                 return Structure.from_str(path.read_text(encoding="utf-8"), fmt="poscar")
             if path.suffix.lower() == ".cif":
+                _refuse_many(rows_of_atoms(path.read_text(encoding="utf-8", errors="replace")), path)
                 _check_as_written(path)
             return Structure.from_file(path)
     except UnreadableStructure:
@@ -135,10 +139,11 @@ def _check_as_written(path: Path) -> None:
     """Refuse what pymatgen would quietly mend: it drops atoms of no stated occupancy and folds impossible angles."""
     from pymatgen.io.cif import CifFile, str2float
 
-    blocks: list[dict[str, Any]] = [block.data for block in CifFile.from_file(path).data.values()]
-    block = next((each for each in blocks if "_atom_site_fract_x" in each), None)
-    if block is None:
+    blocks: list[Any] = list(CifFile.from_file(path).data.values())
+    found = next((each for each in blocks if "_atom_site_fract_x" in each.data), None)
+    if found is None:
         return
+    block: dict[str, Any] = found.data
     for key in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"):
         text = block.get(f"_cell_{key}")
         value = None if text is None else float(str2float(text))
@@ -164,6 +169,28 @@ def _check_as_written(path: Path) -> None:
                 f"{path} has a site of occupancy {text}.",
                 hint="Take it out, or state its share.",
             )
+    _refuse_large_cell(path, found)
+
+
+def _refuse_large_cell(path: Path, found: Any) -> None:
+    """Refuse a cell of too many atoms, of which most come from symmetry; places that are no numbers are told by the parser."""
+    from pymatgen.io.cif import CifParser, str2float
+
+    columns = [_column(found.data, f"_atom_site_fract_{axis}") for axis in "xyz"]
+    if _MOST_OPERATIONS * len(columns[0]) <= _MOST_ATOMS or len({len(column) for column in columns}) != 1:
+        return
+    fractions = np.array([[float(str2float(text)) for text in column] for column in columns]).T
+    if not np.isfinite(fractions).all():
+        return
+    operations: list[Any] = CifParser(path).get_symops(found)
+    _refuse_many(atoms_described(fractions, [each.affine_matrix for each in operations]), path)
+
+
+def _refuse_many(count: int, path: Path) -> None:
+    if count > _MOST_ATOMS:
+        raise UnreadableStructure(
+            "too_large", f"{path} holds {count} atoms.", hint=f"At most {_MOST_ATOMS} can be computed."
+        )
 
 
 def _column(block: dict[str, Any], key: str) -> list[str]:
@@ -182,10 +209,7 @@ def _check(structure: Structure, path: Path) -> None:
     sites: list[Any] = list(structure)
     if not sites:
         raise UnreadableStructure("empty", f"{path} holds no atoms.", hint="Check its list of atoms.")
-    if len(sites) > _MOST_ATOMS:
-        raise UnreadableStructure(
-            "too_large", f"{path} holds {len(sites)} atoms.", hint=f"At most {_MOST_ATOMS} can be computed."
-        )
+    _refuse_many(len(sites), path)
     _check_cell(structure, path)
     for site in sites:
         if not all(math.isfinite(float(x)) for x in site.frac_coords):

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from made_judgements import write_judged
+
 from matsmith.agents.decisions import Plan
 from matsmith.core.candidate import Candidate
 from matsmith.core.ledger import Ledger
-from matsmith.core.quantity import Quantity, Relation, Truth
-from matsmith.core.record import Outcome, Record
+from matsmith.core.quantity import Relation
+from matsmith.core.record import Record
 from matsmith.core.run import Judgement, RunHeader, Stop, StopReason
 from matsmith.core.spec import DesignSpec, Target
-from matsmith.core.verdict import Measurement, judge, meets_all
 
 SPEC = DesignSpec(
     objective="an oxide above 150 GPa",
@@ -39,34 +40,8 @@ def write_run(folder: Path, made_candidate: Callable[..., Candidate]) -> dict[st
         met: list[str] = []
         for cation, value in (("Mg", 173.0), ("Ba", 74.0)):
             candidate = made_candidate(cation)
-            quantity = Quantity(value=value, unit="GPa", sigma=8.0, truth=Truth.EXPERIMENT_300K)
-            record = records[cation] = Record.of(
-                Outcome(quantities={"bulk_modulus": quantity}),
-                tool="equation_of_state",
-                tool_version="1",
-                inputs={"structure": candidate.id},
-                identity="",
-                seed=0,
-            )
-            measured = Measurement(record=record.id, tool=record.tool, quantity=quantity)
-            verdict = judge(SPEC.targets[0], [measured], spec=SPEC, candidate=candidate.id, index=0)
-            meets = meets_all([verdict], spec=SPEC)
-            judgement = Judgement(
-                candidate=candidate.id,
-                round=0,
-                records=[record.id],
-                verdicts=[verdict],
-                meets=meets,
-                score=value,
-            )
+            records[cation], meets = write_judged(ledger, candidate, spec=SPEC, modulus_gpa=value)
             met += [candidate.id] if meets else []
-            ledger.append_many(
-                [
-                    ("candidate", candidate.id, candidate),
-                    ("record", record.id, record),
-                    ("judgement", candidate.id, judgement),
-                ]
-            )
         lost = made_candidate("Ca")
         ledger.append_many(
             [

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from plotted_records import plotted_records, record_of, stability
 from rich.console import Console
 
-from matsmith.agents.figures.build import drawing_of, plotted_tools
+from matsmith.agents.figures.build import drawing_of, plotted_facts, plotted_tools
 from matsmith.agents.figures.model import Figure, Series
 from matsmith.agents.report.figure_svg import figure_element
 from matsmith.agents.report.record_view import record_figures
@@ -44,7 +44,12 @@ def values(numbers: tuple[float | None, ...]) -> list[float]:
 
 
 def test_every_tool_with_figures_is_a_tool_and_is_drawn(records: dict[str, Record]) -> None:
-    assert {record.tool for record in records.values()} == set(plotted_tools())
+    keeping = {
+        name for record in records.values() for name in record.outcome.facts if name in plotted_facts()
+    }
+    assert keeping == set(plotted_facts())
+    of_tools = [record for record in records.values() if not keeping & set(record.outcome.facts)]
+    assert {record.tool for record in of_tools} == set(plotted_tools())
     for name, record in records.items():
         drawing = drawing_of(record)
         assert drawing.figures, name
@@ -232,14 +237,80 @@ def test_facts_of_any_shape_make_a_figure_or_a_sentence(
 def test_the_report_shows_the_same_points_as_markup_that_can_be_read(records: dict[str, Record]) -> None:
     for record in records.values():
         for drawn in drawing_of(record).figures:
-            if drawn.columns:
+            if drawn.columns or drawn.surface:
                 continue
             root = ElementTree.fromstring(figure_element(drawn))
             wanted = sum(len(values(one.x)) for one in drawn.series if one.style not in ("line", "area"))
             assert sum("mark" in node.get("class", "").split() for node in root.iter()) == wanted
-            paths = [node.get("d", "") for node in root.iter("path") if "mark" not in node.get("class", "")]
+            paths = [
+                node.get("d", "")
+                for node in root.iter("path")
+                if not {"mark", "band"} & set(node.get("class", "").split())
+            ]
             corners = sum(path.count("M") + path.count("L") - 2 * path.count("Z") for path in paths)
             assert corners == sum(len(values(one.x)) for one in drawn.series if one.style in ("line", "area"))
+
+
+def test_curves_are_drawn_with_their_error_whatever_the_tool(records: dict[str, Record]) -> None:
+    drawing = drawing_of(records["dynamics"])
+    assert [drawn.id for drawn in drawing.figures] == ["stress-strain", "displacement", "pair-distances"]
+    tension = series(drawing.figures[0], "tension")
+    assert tension.labels[0] == "tension, 0 %: 0 ± 0.2 GPa"
+    assert max(values(tension.y)) == pytest.approx(9 * np.sin(1.4 * 1.0) * np.exp(-7 / 30), abs=0.3)
+    root = ElementTree.fromstring(figure_element(drawing.figures[0]))
+    (band,) = [node for node in root.iter("path") if "band" in node.get("class", "").split()]
+    assert band.get("d", "").count("L") == 2 * len(tension.x) - 1
+    # The band is around the line: its first corner one sigma above, its last one below.
+    numbers = [
+        float(corner.split()[1]) for corner in band.get("d", "").removeprefix("M").rstrip("Z").split("L")
+    ]
+    (curve,) = [node for node in root.iter("path") if node.get("class", "").split()[-1] == "line"]
+    start = float(curve.get("d", "").removeprefix("M").split("L")[0].split()[1])
+    assert numbers[0] < start < numbers[-1]
+    assert start - numbers[0] == pytest.approx(numbers[-1] - start, abs=0.11)
+
+
+def test_contributions_are_bars_from_zero_the_largest_first(records: dict[str, Record]) -> None:
+    drawn = drawing_of(records["explained"]).figures[0]
+    assert [text for _, text in drawn.y.ticks][:2] == [
+        "mean electronegativity difference = 1.74",
+        "mean covalent radius = 128 pm",
+    ]
+    raised, lowered = series(drawn, "raises it"), series(drawn, "lowers it")
+    assert (raised.x, lowered.x) == ((0.82, 0.12, 0.05), (-0.41, -0.23))
+    assert raised.y[0] == 5.0
+    assert "2.15 eV" in drawn.note
+    assert "2.5 eV" in drawn.note
+    root = ElementTree.fromstring(figure_element(drawn))
+    paths = [node.get("d", "") for node in root.iter("path") if "mark" in node.get("class", "").split()]
+    zero = {path.split()[0].removeprefix("M") for path in paths}
+    assert len(zero) == 1, "every bar begins at zero"
+
+
+def test_contributions_that_do_not_add_up_are_not_drawn(records: dict[str, Record]) -> None:
+    record = records["explained"]
+    groups = cast("list[dict[str, Any]]", record.outcome.facts["contributions"])
+    facts: dict[str, Any] = {"contributions": [{**groups[0], "value": 9.9}]}
+    changed = record.model_copy(update={"outcome": record.outcome.model_copy(update={"facts": facts})})
+    assert drawing_of(changed).figures == ()
+    assert "run the tool again" in drawing_of(changed).lacking
+
+
+def test_the_surface_has_the_extremes_of_the_modulus(records: dict[str, Record]) -> None:
+    record = records["elasticity"]
+    surface = figure(record, "youngs-surface").surface
+    assert surface is not None
+    distances = np.array(surface.distances)
+    largest = record.quantities["largest_youngs_modulus"].value
+    assert distances.max() == pytest.approx(largest, rel=0.02)
+    assert distances.max() <= largest * 1.0001
+    # A direction and its opposite are one: the same modulus on both sides.
+    half = len(surface.azimuth_deg) // 2
+    assert distances[3, 4] == pytest.approx(distances[-4, 4 + half], rel=1e-4)
+    root = ElementTree.fromstring(figure_element(figure(record, "youngs-surface")))
+    faces = [node for node in root.iter("path") if node.get("fill", "").startswith("#")]
+    all_faces = (len(surface.polar_deg) - 1) * (len(surface.azimuth_deg) - 1)
+    assert 0.3 * all_faces < len(faces) < 0.7 * all_faces, "those that look away are left out"
 
 
 def test_names_in_a_record_cannot_become_markup(records: dict[str, Record]) -> None:

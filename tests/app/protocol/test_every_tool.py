@@ -26,10 +26,12 @@ MUST_SUCCEED = {
 }  # fmt: skip
 
 
-@pytest.mark.timeout(290)
 @pytest.mark.parametrize(
     "skip",
-    [pytest.param(ELSEWHERE | COSTLY, id="cheap"), pytest.param(ELSEWHERE, id="all", marks=pytest.mark.slow)],
+    [
+        pytest.param(ELSEWHERE | COSTLY, id="cheap", marks=pytest.mark.timeout(290)),
+        pytest.param(ELSEWHERE, id="all", marks=[pytest.mark.slow, pytest.mark.timeout(1500)]),
+    ],
 )
 def test_every_listed_tool_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skip: set[str]) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))

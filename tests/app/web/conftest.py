@@ -1,14 +1,15 @@
-"""The page's server on a port of its own, in a home of its own, with a fast potential."""
+"""The page's server on a port of its own, in a home of its own, with a fast potential; and a real browser that reaches nothing else."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -74,3 +75,78 @@ def address(settings: Settings) -> Iterator[str]:
     """Where the page is served."""
     with serving(settings) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a screen, drawing in software."""
+    chromium = next(
+        (
+            found
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
+    )
+    if chromium is None:
+        pytest.skip("there is no chromium on this machine")
+    playwright_sync = pytest.importorskip("playwright.sync_api")
+    with playwright_sync.sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A page that complains of nothing, and whose every request is noted; those to other hosts are cut."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    elsewhere: list[str] = []
+    errors: list[str] = []
+
+    def check(route: Any) -> None:
+        if route.request.url.startswith((address, "data:", "blob:")):
+            route.continue_()
+        else:
+            elsewhere.append(route.request.url)
+            route.abort()
+
+    def complains(message: Any) -> None:
+        if message.type == "error":
+            errors.append(str(message.text))
+
+    def breaks(error: Any) -> None:
+        errors.append(str(error))
+
+    context.route("**/*", check)
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    page.on("pageerror", breaks)
+    page.on("console", complains)
+    yield page
+    assert elsewhere == []
+    # A browser without a graphics card says so, and one that a test puts offline says that too.
+    passed_over = ("favicon", "webgl", "err_internet_disconnected")
+    assert [error for error in errors if not any(word in error.lower() for word in passed_over)] == []
+    context.close()
+
+
+@pytest.fixture
+def accessible() -> Callable[[Any], None]:
+    """Checks that axe-core has no serious finding on a page."""
+
+    def check(page: Any) -> None:
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = cast("list[dict[str, Any]]", Axe().run(page).response["violations"])
+        serious = [
+            f"{finding['id']}: {[node['target'] for node in finding['nodes']][:3]}"
+            for finding in found
+            if finding["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+
+    return check

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pymatgen.core import Lattice, Structure
@@ -24,60 +23,8 @@ from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec, Target
 from matsmith.core.verdict import Answer, Verdict
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
-    None,
-)
-playwright_sync = pytest.importorskip("playwright.sync_api")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
-    pytest.mark.timeout(280),
-]
+pytestmark = pytest.mark.timeout(280)
 RUN = "a-finished-run"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright_sync.sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
-        )
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
-    """A page whose every request is noted; those to other hosts are cut."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    elsewhere: list[str] = []
-    errors: list[str] = []
-
-    def check(route: Any) -> None:
-        if route.request.url.startswith((address, "data:", "blob:")):
-            route.continue_()
-        else:
-            elsewhere.append(route.request.url)
-            route.abort()
-
-    context.route("**/*", check)
-    page = context.new_page()
-    page.set_default_timeout(90_000)
-
-    def complains(message: Any) -> None:
-        if message.type == "error":
-            errors.append(str(message.text))
-
-    def breaks(error: Any) -> None:
-        errors.append(str(error))
-
-    page.on("pageerror", breaks)
-    page.on("console", complains)
-    yield page
-    assert elsewhere == []
-    assert [error for error in errors if "favicon" not in error] == []
-    context.close()
 
 
 def judged(formula: str, edge: float, modulus: float) -> tuple[Candidate, Record, Judgement]:
@@ -141,21 +88,8 @@ def finished(settings: Settings) -> str:
     return RUN
 
 
-def accessible(page: Any) -> None:
-    """No serious finding of axe-core."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = cast("list[dict[str, Any]]", Axe().run(page).response["violations"])
-    serious = [
-        f"{finding['id']}: {[node['target'] for node in finding['nodes']][:3]}"
-        for finding in found
-        if finding["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
-
-
 def test_a_crystal_is_drawn_a_number_leads_to_its_record_and_a_plot_is_saved(
-    page: Any, address: str, finished: str, tmp_path: Path
+    page: Any, address: str, finished: str, tmp_path: Path, accessible: Callable[[Any], None]
 ) -> None:
     page.goto(f"{address}/#/runs/{finished}")
     stage = page.locator(".viewer[data-atoms]")
@@ -195,7 +129,7 @@ def test_a_crystal_is_drawn_a_number_leads_to_its_record_and_a_plot_is_saved(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_view_can_be_used_by_everybody(
-    page: Any, address: str, finished: str, scheme: str, width: int
+    page: Any, address: str, finished: str, scheme: str, width: int, accessible: Callable[[Any], None]
 ) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 840})
@@ -232,12 +166,27 @@ def test_a_run_is_started_watched_and_stopped_from_the_page(page: Any, address: 
     page.goto(f"{address}/#/runs")
     page.goto(run)
     told(page, 4)
+    # A second window sees the same run, and what is done in the first one.
+    elsewhere = page.context.browser.new_context()
+    other = elsewhere.new_page()
+    other.set_default_timeout(90_000)
+    other.goto(run)
+    other.locator(".chip.running").wait_for()
+    told(other, 4)
+    # A lost connection: the page says nothing wrong, and catches up by itself.
+    page.context.set_offline(True)
+    page.wait_for_timeout(700)
+    page.context.set_offline(False)
+    heard = int(page.evaluate("document.body.dataset.events || '0'"))
+    told(page, heard + 1)
     page.get_by_role("button", name="Stop").click()
     page.locator(".chip.interrupted").wait_for()
+    other.locator(".chip.interrupted").wait_for()
+    elsewhere.close()
     assert page.get_by_role("button", name="Go on").is_visible()
 
 
-def test_a_conversation_and_a_question(page: Any, address: str) -> None:
+def test_a_conversation_and_a_question(page: Any, address: str, accessible: Callable[[Any], None]) -> None:
     page.goto(f"{address}/#/chat")
     page.get_by_label("Say something").fill("/help")
     page.keyboard.press("Enter")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -28,74 +27,13 @@ from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec, Target
 from matsmith.core.verdict import Answer, Verdict
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
-    None,
-)
-playwright_sync = pytest.importorskip("playwright.sync_api")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
-    pytest.mark.timeout(280),
-]
+pytestmark = pytest.mark.timeout(280)
 RUN = "a-run-with-figures"
 
 
 @pytest.fixture(scope="module")
 def records() -> dict[str, Record]:
     return plotted_records()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright_sync.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
-    """A page that reaches this server alone and complains of nothing."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    elsewhere: list[str] = []
-    errors: list[str] = []
-
-    def check(route: Any) -> None:
-        if route.request.url.startswith((address, "data:", "blob:")):
-            route.continue_()
-        else:
-            elsewhere.append(route.request.url)
-            route.abort()
-
-    def complains(message: Any) -> None:
-        if message.type == "error" and "webgl" not in message.text.lower():
-            errors.append(str(message.text))
-
-    def breaks(error: Any) -> None:
-        errors.append(str(error))
-
-    context.route("**/*", check)
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    page.on("pageerror", breaks)
-    page.on("console", complains)
-    yield page
-    assert elsewhere == []
-    assert errors == []
-    context.close()
-
-
-def accessible(page: Any) -> None:
-    """No serious finding of axe-core."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = cast("list[dict[str, Any]]", Axe().run(page).response["violations"])
-    serious = [
-        f"{finding['id']}: {[node['target'] for node in finding['nodes']][:3]}"
-        for finding in found
-        if finding["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
 
 
 def show(page: Any, address: str, records: dict[str, Record]) -> None:
@@ -150,6 +88,8 @@ def test_every_point_of_every_record_is_drawn_and_saved(
             if figure.columns:
                 assert place.locator("tbody tr").count() == len(figure.rows)
                 continue
+            if figure.surface:
+                continue  # turned and saved in a test of its own
             wanted = expected(figure)
             assert place.locator("svg.plot .mark").count() == wanted["marks"], (name, figure.id)
             lines = place.locator("svg.plot path.trace").evaluate_all(
@@ -195,7 +135,9 @@ def _save(page: Any, place: Any, kind: str, path: Path) -> None:
                 place.get_by_role("button", name=kind).click()
             download.value.save_as(path)
             return
-        except playwright_sync.TimeoutError:
+        except Exception as error:
+            if type(error).__name__ != "TimeoutError":
+                raise
             print(f"a download of {kind} was lost")
             if not left:
                 raise
@@ -203,7 +145,12 @@ def _save(page: Any, place: Any, kind: str, path: Path) -> None:
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_figures_can_be_used_by_everybody(
-    page: Any, address: str, records: dict[str, Record], scheme: str, width: int
+    page: Any,
+    address: str,
+    records: dict[str, Record],
+    scheme: str,
+    width: int,
+    accessible: Callable[[Any], None],
 ) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 840})
@@ -215,6 +162,85 @@ def test_figures_can_be_used_by_everybody(
         box = figure.bounding_box()
         across = float(figure.get_attribute("viewBox").split()[2])
         assert box["width"] / across == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_surface_is_turned_by_keys_and_by_the_mouse_and_saved(
+    page: Any, address: str, records: dict[str, Record], tmp_path: Path
+) -> None:
+    show(page, address, {"elasticity": records["elasticity"]})
+    surface = next(one for one in drawing_of(records["elasticity"]).figures if one.surface).surface
+    assert surface is not None
+    figure = page.locator('figure[data-figure="youngs-surface"]')
+    plot, said = figure.locator("svg.surface"), figure.locator("[aria-live]")
+    largest = max(max(row) for row in surface.distances)
+    assert f"to {largest:.4g}".rstrip("0").rstrip(".") in plot.get_attribute("aria-label")
+
+    def faces() -> list[str]:
+        return cast(
+            "list[str]",
+            plot.locator("path.face").evaluate_all(
+                "all => all.map(one => one.getAttribute('d')).filter(Boolean)"
+            ),
+        )
+
+    whole = (len(surface.polar_deg) - 1) * (len(surface.azimuth_deg) - 1)
+    before = faces()
+    assert 0.3 * whole < len(before) < 0.7 * whole, "a face that looks away is not drawn"
+    assert not any("NaN" in path for path in before)
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    assert faces() != before
+    assert "around z" in said.inner_text()
+    page.keyboard.press("Home")
+    assert faces() == before
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 120)
+    page.mouse.up()
+    turned = faces()
+    assert turned != before
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    assert faces() == turned, "it turns only while it is held"
+    _save(page, figure, "SVG", tmp_path / "surface.svg")
+    root = ElementTree.fromstring((tmp_path / "surface.svg").read_text(encoding="utf-8"))
+    saved = [one.get("d") for one in root.iter() if one.get("class") == "face" and one.get("d")]
+    assert saved == turned
+    assert "var(" not in ElementTree.tostring(root, encoding="unicode")
+    _save(page, figure, "PNG", tmp_path / "surface.png")
+    assert (tmp_path / "surface.png").stat().st_size > 20_000
+    _save(page, figure, "CSV", tmp_path / "surface.csv")
+    rows = (tmp_path / "surface.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + len(surface.polar_deg) * len(surface.azimuth_deg)
+
+
+def test_bars_and_bands_are_as_long_and_as_broad_as_their_numbers(
+    page: Any, address: str, records: dict[str, Record]
+) -> None:
+    show(page, address, {"dynamics": records["dynamics"], "explained": records["explained"]})
+    bars = page.locator('figure[data-figure="band-gap"]')
+    figure = drawing_of(records["explained"]).figures[0]
+    lengths = [abs(x) for series in figure.series for x in series.x if x is not None]
+    drawn = cast(
+        "list[float]",
+        bars.locator("svg.plot .mark").evaluate_all("all => all.map(one => one.getBBox().width)"),
+    )
+    scale = max(drawn) / max(lengths)
+    assert drawn == pytest.approx([scale * each for each in lengths], abs=0.2)
+    bars.locator("svg.plot").focus()
+    page.keyboard.press("ArrowRight")
+    assert bars.locator("[aria-live]").inner_text() == "mean electronegativity difference = 1.74: +0.82 eV"
+    # Each name is cut or whole within the picture.
+    names = bars.locator("svg.plot text.row-name").evaluate_all("all => all.map(one => one.getBBox().x)")
+    assert len(names) == 5
+    assert min(names) > -1
+
+    curve = page.locator('figure[data-figure="stress-strain"]')
+    assert curve.locator("path.band").count() == 1
+    assert curve.locator("path.whisker").count() == 0
+    whole = page.locator('figure[data-figure="pair-distances"]')
+    assert whole.locator("path.band").count() == 0
+    assert whole.locator("path.whisker").count() == 10
 
 
 def test_points_are_read_by_keys_and_by_the_mouse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from typer.testing import CliRunner
 
+from matsmith.app.web.guard import Guard
 from matsmith.app.web.homes import settings_of
 from matsmith.app.web.people import People, add_person, hash_of, read_people, remove_person
 from matsmith.app.web.room import Room, TooManyRunsError, at_work
@@ -24,6 +26,7 @@ from matsmith.app.web.shared_worker import SharedWorker
 from matsmith.core.errors import BudgetExceeded, UsageError, WorkerError
 from matsmith.core.executor import Message
 from matsmith.core.settings import Settings
+from matsmith.knowledge.literature.ingest import ingest
 
 
 @pytest.fixture
@@ -102,6 +105,88 @@ def test_the_command_adds_and_removes(people: Path) -> None:
         ("--token", "short"),
     ):
         assert run(*words, "--no-open").exit_code == 2, words
+
+
+def test_whoever_is_shut_out_loses_the_streams_that_are_open(people: Path) -> None:
+    tokens = {name: add_person(people, name) for name in ("ada", "bob")}
+    ended: list[str] = []
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        del receive
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            while True:
+                await send({"type": "http.response.body", "body": b"data: {}\n\n", "more_body": True})
+                await asyncio.sleep(0.05)
+        finally:
+            ended.append(scope["state"]["person"])
+
+    async def wait(scope: Any, receive: Any, send: Any) -> None:
+        del scope, receive, send
+        await asyncio.sleep(60)
+
+    async def call(app: Any, name: str, told: list[Any]) -> None:
+        async def receive() -> Any:
+            await asyncio.sleep(60)
+
+        async def send(message: Any) -> None:
+            told.append(message)
+
+        headers = [(b"host", b"127.0.0.1:1"), (b"authorization", f"Bearer {tokens[name]}".encode())]
+        scope = {"type": "http", "method": "GET", "path": "/api/x", "query_string": b"", "headers": headers}
+        await app(scope, receive, send)
+
+    async def main() -> None:
+        gate = People(people)
+        streaming = Guard(stream, hosts=["127.0.0.1"], gate=gate)
+        waiting = Guard(wait, hosts=["127.0.0.1"], gate=gate)
+        adas: list[Any] = []
+        bobs: list[Any] = []
+        unanswered: list[Any] = []
+        bob = asyncio.create_task(call(streaming, "bob", bobs))
+        ada = asyncio.gather(call(streaming, "ada", adas), call(waiting, "ada", unanswered))
+        await asyncio.sleep(0.3)
+        remove_person(people, "ada")
+        begun = time.monotonic()
+        await asyncio.wait_for(ada, 10)
+        assert time.monotonic() - begun < 5
+        assert adas[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+        assert unanswered[0]["status"] == 401
+        assert ended == ["ada"]
+        heard = len(bobs)
+        await asyncio.sleep(0.3)
+        assert len(bobs) > heard, "others hear on"
+        bob.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await bob
+        assert ended == ["ada", "bob"]
+
+    asyncio.run(main())
+
+
+def test_each_asks_a_library_of_their_own(settings: Settings, serve: Any, people: Path) -> None:
+    tokens = {name: add_person(people, name) for name in ("ada", "bob")}
+    folder = settings_of("ada", settings).library_dir
+    assert folder is not None
+    paper = people.with_name("secret.md")
+    paper.write_text(
+        "# Zyrtanite\n\nZyrtanite is a silver telluride that Ada found. Zyrtanite superconducts below 41 K.\n",
+        encoding="utf-8",
+    )
+    assert not ingest([paper], folder=folder, settings=settings).failures
+    with serve(settings, gate=People(people)) as address:
+        answers: dict[str, str] = {}
+        for name, token in tokens.items():
+            with httpx.Client(base_url=address, headers={"X-Matsmith": "1"}, timeout=120) as client:
+                client.headers["Authorization"] = f"Bearer {token}"
+                reply = client.post(
+                    "/api/ask", json={"question": "At what temperature does zyrtanite superconduct?"}
+                )
+                assert reply.status_code == 200, reply.text
+                answers[name] = reply.text
+    assert "41 K" in answers["ada"]
+    assert "41 K" not in answers["bob"]
+    assert "secret" not in answers["bob"]
 
 
 def copper() -> str:

@@ -1,4 +1,4 @@
-"""Figures of a record: its tool says which; what stands in the record is all that is drawn."""
+"""Figures of a record: its tool, or what it keeps to be drawn, says which; what stands in the record is all that is drawn."""
 
 from __future__ import annotations
 
@@ -36,23 +36,38 @@ def _builders() -> dict[str, Builder]:
     }
 
 
+def _builders_of_facts() -> dict[str, Builder]:
+    from matsmith.agents.figures import kept_series
+
+    return {"traces": kept_series.traces, "contributions": kept_series.contributions}
+
+
 def plotted_tools() -> list[str]:
-    """Names of the tools whose records have figures."""
+    """Names of the tools whose records have figures of their own."""
     return sorted(_builders())
+
+
+def plotted_facts() -> list[str]:
+    """Names of the facts that are drawn whatever the tool."""
+    return sorted(_builders_of_facts())
 
 
 def drawing_of(record: Record) -> Drawing:
     """The figures of a record; none for a failure or a tool that has nothing to plot."""
-    builder = _builders().get(record.tool)
-    if builder is None or record.status is not Status.SUCCESS:
+    if record.status is not Status.SUCCESS:
         return Drawing(record=record.id)
-    try:
-        return Drawing(record=record.id, figures=tuple(builder(record)))
-    except Lacking as lack:
-        return Drawing(record=record.id, lacking=f"{lack.message} {lack.hint}".strip())
-    except (ValidationError, MatsmithError, ArithmeticError, ValueError):
-        # numpy's errors of linear algebra are ValueErrors; a record from elsewhere may hold anything.
-        return Drawing(
-            record=record.id,
-            lacking=f"What {record.tool} kept in this record does not make a figure: run the tool again to draw it.",
-        )
+    own = _builders().get(record.tool)
+    builders = [builder for name, builder in _builders_of_facts().items() if name in record.outcome.facts]
+    figures: list[Figure] = []
+    lacking: list[str] = []
+    for builder in ([own] if own else []) + builders:
+        try:
+            figures += builder(record)
+        except Lacking as lack:
+            lacking.append(f"{lack.message} {lack.hint}".strip())
+        except (ValidationError, MatsmithError, ArithmeticError, ValueError):
+            # numpy's errors of linear algebra are ValueErrors; a record from elsewhere may hold anything.
+            lacking.append(
+                f"What {record.tool} kept in this record does not make a figure: run the tool again to draw it."
+            )
+    return Drawing(record=record.id, figures=tuple(figures), lacking=" ".join(dict.fromkeys(lacking)))

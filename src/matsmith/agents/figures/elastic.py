@@ -1,4 +1,4 @@
-"""How stiff a crystal is along each direction: Young's modulus and linear compressibility in the three planes of the axes."""
+"""How stiff a crystal is along each direction: Young's modulus as a surface, and with the linear compressibility in the three planes of the axes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import math
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from matsmith.agents.figures.build import Lacking
-from matsmith.agents.figures.model import Axis, Figure, Series, Tone
+from matsmith.agents.figures.model import Axis, Figure, Series, Surface, Tone
 from matsmith.agents.figures.reading import Facts, Number
 
 if TYPE_CHECKING:
     from matsmith.core.record import Record
 
+FloatArray = NDArray[np.float64]
 _STEP_DEG = 3
+# Steps of nine degrees meet the axes, the diagonals of their planes, and come within a degree of those of the cube.
+_POLAR_DEG = tuple(9.0 * step for step in range(21))
+_AZIMUTH_DEG = tuple(9.0 * step for step in range(41))
 _PLANES: tuple[tuple[str, int, int, Tone], ...] = (
     ("xy", 0, 1, "first"),
     ("xz", 0, 2, "second"),
@@ -70,11 +75,43 @@ def figures(record: Record) -> list[Figure]:
         + (f"; one sigma is {100 * share:.0f} % of a value." if share else ".")
     )
     return [
+        _surface(tensor, scale=scale, axes=facts.axes or "of the standard cell", share=share),
         _figure("youngs-modulus", "Young's modulus by direction", note=note, unit="GPa", symbol="E", series=young,
                 reach=outermost),
         _figure("linear-compressibility", "Linear compressibility by direction", note="Shrinking along each direction under pressure, of the potential's own tensor; "
                 "a round shape is a crystal that shrinks alike along all of them.", unit="1/TPa", symbol="β", series=squeezed, reach=squeeze_most),
     ]  # fmt: skip
+
+
+def _surface(tensor: FloatArray, *, scale: float, axes: str, share: float) -> Figure:
+    from matsmith.models.elastic_averages import directional_modulus, youngs_modulus_along
+
+    polar, azimuth = np.meshgrid(np.radians(_POLAR_DEG), np.radians(_AZIMUTH_DEG), indexing="ij")
+    units = np.stack(
+        [np.sin(polar) * np.cos(azimuth), np.sin(polar) * np.sin(azimuth), np.cos(polar)], axis=-1
+    )
+    values = scale * youngs_modulus_along(tensor, units.reshape(-1, 3)).reshape(polar.shape)
+    ends = directional_modulus(tensor)
+
+    def along(vector: tuple[float, float, float]) -> str:
+        return "(" + ", ".join(f"{part:.2f}" for part in vector) + ")"
+
+    return Figure(
+        id="youngs-surface",
+        title="Young's modulus as a surface",
+        note=f"Distance from the middle is the modulus along that direction: {scale * ends.largest_gpa:.3g} GPa along {along(ends.largest_along)} at most, "
+        f"{scale * ends.smallest_gpa:.3g} GPa along {along(ends.smallest_along)} at least, {ends.largest_gpa / ends.smallest_gpa:.2f} times apart. "
+        f"Axes {axes}" + (f"; one sigma is {100 * share:.0f} % of a value." if share else "."),
+        framed=False,
+        equal=True,
+        surface=Surface(
+            polar_deg=_POLAR_DEG,
+            azimuth_deg=_AZIMUTH_DEG,
+            distances=tuple(tuple(float(f"{value:.5g}") for value in row) for row in values.tolist()),
+            name="Young's modulus",
+            unit="GPa",
+        ),
+    )
 
 
 def _figure(

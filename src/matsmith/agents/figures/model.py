@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-Style = Literal["points", "line", "sticks", "area"]
+Style = Literal["points", "line", "sticks", "area", "bars"]
 Tone = Literal["first", "second", "third", "fourth", "fifth", "met", "missed", "quiet"]
 MOST_POINTS = 6000
 
@@ -32,7 +32,8 @@ class Axis(BaseModel):
 class Series(BaseModel):
     """Points that belong together, in the order in which a line joins them; None breaks the line.
 
-    `labels` has one entry a point, or none at all: then a point is read out by its numbers. `names` stand beside the points.
+    `labels` has one entry a point, or none at all: then a point is read out by its numbers. `names` stand beside the points. `y_sigma` is
+    drawn as a band about a line and as whiskers of points. Bars lie: each goes from zero to `x` at the height `y`.
     """
 
     model_config = _STRICT
@@ -83,8 +84,30 @@ class Words(BaseModel):
     text: str
 
 
+class Surface(BaseModel):
+    """A closed surface about a point: its distance along each direction, a row for each polar angle and a column for each azimuth (degrees)."""
+
+    model_config = _STRICT
+
+    polar_deg: tuple[float, ...] = Field(min_length=3, max_length=181)
+    azimuth_deg: tuple[float, ...] = Field(min_length=4, max_length=361)
+    distances: tuple[tuple[float, ...], ...]
+    name: str
+    unit: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if len(self.distances) != len(self.polar_deg) or any(
+            len(row) != len(self.azimuth_deg) for row in self.distances
+        ):
+            raise ValueError("the surface has not a distance for each direction")
+        if any(value < 0 for row in self.distances for value in row):
+            raise ValueError("a distance is negative")
+        return self
+
+
 class Figure(BaseModel):
-    """A plot, or a table where nothing can be plotted. `framed` draws the axes; `equal` gives both the same scale."""
+    """A plot, a surface, or a table where nothing can be plotted. `framed` draws the axes; `equal` gives both the same scale."""
 
     model_config = _STRICT
 
@@ -98,6 +121,7 @@ class Figure(BaseModel):
     words: tuple[Words, ...] = ()
     framed: bool = True
     equal: bool = False
+    surface: Surface | None = None
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
 

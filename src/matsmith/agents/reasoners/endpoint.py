@@ -332,8 +332,10 @@ class Endpoint:
         kind = ToolsRefusedError if fault.kind is FaultKind.TOOLS else kind
         status = f" ({fault.status})" if fault.status else ""
         said = f": {fault.message.rstrip('.')}" if fault.message else ""
+        # A slow answer is no failure of the server: often the run's own time was nearly over.
+        how = "gave" if fault.kind is FaultKind.TIMEOUT else "failed,"
         return kind(
-            f"The language model's server at {self.client.address} failed, {_HEADLINES[fault.kind]}{status}{said}.",
+            f"The language model's server at {self.client.address} {how} {_HEADLINES[fault.kind]}{status}{said}.",
             hint=HINTS[fault.kind],
             retryable=fault.kind in PASSING,
         )

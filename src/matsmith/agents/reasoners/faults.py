@@ -38,7 +38,8 @@ PASSING = frozenset(
 HINTS: dict[FaultKind, str] = {
     FaultKind.BUSY: "Wait and resume the run, or use another model.",
     FaultKind.SERVER: "Look at the server's log, or resume the run later.",
-    FaultKind.TIMEOUT: "Check that the server is not overloaded, or raise the model's time-out in the settings.",
+    FaultKind.TIMEOUT: "The answer took longer than was left to it: give the run more time, raise the model's time-out in the settings, "
+    "or use a faster model.",
     FaultKind.CONNECTION: "Check that the server runs and that OPENAI_BASE_URL names it, or use --reasoner rules.",
     FaultKind.MALFORMED: "Check that OPENAI_BASE_URL names a server that speaks chat completions; it usually ends in /v1.",
     FaultKind.TOO_LARGE: "Use another model or server; an answer here is a few kilobytes.",

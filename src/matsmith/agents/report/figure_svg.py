@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from matsmith.agents.figures.model import Axis, Figure, Series
 from matsmith.agents.report.charts import line, number_text, text_at, ticks
 from matsmith.agents.report.markup import Child, Markup, element, join, own_text
+from matsmith.agents.report.surface_svg import surface_svg
 
 _WIDTH, _HEIGHT = 460.0, 300.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 16.0, 16.0, 46.0
 _LETTER, _LINE = 6.6, 13.0
+_ROW, _MOST_BESIDE = 24.0, 200.0
 
 
 @dataclass
@@ -50,9 +51,12 @@ class _Plane:
 
 def svg_of(figure: Figure) -> Markup:
     """A plot as a still picture."""
-    height = _HEIGHT
+    if figure.surface is not None:
+        return surface_svg(figure, figure.surface)
+    height = _HEIGHT if not figure.y.ticks else _TOP + _ROW * len(figure.y.ticks) + _BOTTOM
     span_x, span_y = _range(figure, "x"), _range(figure, "y")
-    left, right, top, base = _LEFT, _WIDTH - _RIGHT, _TOP, height - _BOTTOM
+    beside = min(_MOST_BESIDE, max((_LETTER * len(text) + 14 for _, text in figure.y.ticks), default=0.0))
+    left, right, top, base = max(_LEFT, beside), _WIDTH - _RIGHT, _TOP, height - _BOTTOM
     if figure.equal:
         side = min(right - left, 300.0)
         left = (_WIDTH - side) / 2
@@ -114,7 +118,11 @@ def _frame(figure: Figure, plane: _Plane, *, height: float) -> Markup:
         parts.append(line(x, plane.top, x, plane.base, "grid"))
         if plane.claims(x, plane.base + 17, text):
             parts.append(text_at(text, x, plane.base + 17, "tick"))
-    for value in ticks(*plane.y):
+    fits = int((plane.left - 14) / _LETTER)
+    for value, text in figure.y.ticks:
+        short = text if len(text) <= fits else text[: fits - 1] + "…"
+        parts.append(text_at(short, plane.left - 8, plane.at_y(value) + 4, "tick", anchor="end"))
+    for value in () if figure.y.ticks else ticks(*plane.y):
         if plane.y[0] <= value <= plane.y[1]:
             y = plane.at_y(value)
             parts.append(line(plane.left, y, plane.right, y, "grid"))
@@ -138,7 +146,9 @@ def _series(plane: _Plane, series: Series) -> Markup:
     kind = f"fig {series.tone}" + (" dashed" if series.dashed else "")
     if series.style in ("line", "area"):
         heavy = " heavy" if series.large else ""
-        return element("path", d=_path(plane, series), class_=f"{kind} {series.style}{heavy}")
+        drawn = element("path", d=_path(plane, series), class_=f"{kind} {series.style}{heavy}")
+        band = own_text(_band(plane, series))
+        return join([element("path", d=band, class_=f"fig {series.tone} band"), drawn]) if band else drawn
     parts: list[Child] = []
     for index, (x, y) in enumerate(zip(series.x, series.y, strict=True)):
         if x is None or y is None:
@@ -151,6 +161,9 @@ def _series(plane: _Plane, series: Series) -> Markup:
         if series.style == "sticks":
             foot = plane.at_y(max(0.0, plane.y[0]))
             shape = element("path", d=f"M{px:.1f} {foot:.1f}V{py:.1f}", class_=f"{kind} line mark")
+        elif series.style == "bars":
+            outline = f"M{plane.at_x(0.0):.1f} {py - 8:.1f}H{px:.1f}V{py + 8:.1f}H{plane.at_x(0.0):.1f}Z"
+            shape = element("path", d=outline, class_=f"{kind} mark")
         else:
             hollow = " hollow" if series.hollow else ""
             shape = element(
@@ -175,18 +188,33 @@ def _names(plane: _Plane, series: Series) -> Markup:
     return join(parts)
 
 
-def _path(plane: _Plane, series: Series) -> Markup:
-    floor = plane.at_y(max(0.0, plane.y[0]))
+def _pieces(plane: _Plane, series: Series, *, aside: int = 0) -> list[list[tuple[float, float]]]:
+    """Corners of a line, in its pieces; `aside` is how many sigmas from it."""
     pieces: list[list[tuple[float, float]]] = [[]]
-    for x, y in zip(series.x, series.y, strict=True):
+    sigmas = series.y_sigma or (0.0,) * len(series.x)
+    for x, y, sigma in zip(series.x, series.y, sigmas, strict=True):
         if x is None or y is None:
             pieces.append([])
-        elif math.isfinite(x) and math.isfinite(y):
-            pieces[-1].append((plane.at_x(x), plane.at_y(y)))
+        else:
+            pieces[-1].append((plane.at_x(x), plane.at_y(y + aside * sigma)))
+    return [piece for piece in pieces if piece]
+
+
+def _band(plane: _Plane, series: Series) -> str:
+    """One sigma to both sides of a line."""
+    if series.style != "line" or not any(series.y_sigma):
+        return ""
+    above, below = _pieces(plane, series, aside=1), _pieces(plane, series, aside=-1)
     path = ""
-    for piece in pieces:
-        if not piece:
-            continue
+    for upper, lower in zip(above, below, strict=True):
+        path += "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in [*upper, *reversed(lower)]) + "Z"
+    return path
+
+
+def _path(plane: _Plane, series: Series) -> Markup:
+    floor = plane.at_y(max(0.0, plane.y[0]))
+    path = ""
+    for piece in _pieces(plane, series):
         path += "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in piece)
         if series.style == "area":
             path += f"L{piece[-1][0]:.1f} {floor:.1f}L{piece[0][0]:.1f} {floor:.1f}Z"

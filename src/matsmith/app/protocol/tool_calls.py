@@ -87,7 +87,6 @@ async def called(
     """Run one tool; an expected failure is a result marked as an error. The worker is ended when the caller cancels."""
     try:
         tool = get_tool(name)
-        taken = with_structures(service, name, arguments, paths=paths)
     except MatsmithError as error:
         return failed(error)
     call = Call(name)
@@ -103,6 +102,8 @@ async def called(
 
     def work() -> Record | MatsmithError:
         try:
+            # A large structure takes seconds to read: here, where nobody else waits for it.
+            taken = with_structures(service, name, arguments, paths=paths)
             return service.run(name, taken, call=call)
         except MatsmithError as error:
             return error
@@ -120,7 +121,7 @@ async def called(
 
 
 def result_of(record: Record) -> types.CallToolResult:
-    """A record as structured content, and in a few lines for models that read text alone."""
+    """A record as structured content, and the same as text for models that read text alone; rows of numbers kept for pictures stay in the record."""
     outcome = record.outcome
     body: dict[str, Any] = {
         "record": record.id,
@@ -129,7 +130,7 @@ def result_of(record: Record) -> types.CallToolResult:
             name: quantity.model_dump(mode="json", exclude_none=True)
             for name, quantity in outcome.quantities.items()
         },
-        "facts": dict(outcome.facts),
+        "facts": outcome.facts_to_read,
         "warnings": list(outcome.warnings),
         "method": None
         if outcome.method is None

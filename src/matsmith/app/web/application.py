@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import threading
 from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from matsmith import __version__
+from matsmith.app.warm_up import warm_up_soon
 from matsmith.app.web.guard import Gate, Guard
 from matsmith.app.web.homes import Homes
 from matsmith.app.web.problems import ALWAYS, add_handlers, describe, problems
@@ -24,14 +23,6 @@ if TYPE_CHECKING:
     from matsmith.core.settings import Settings
 
 STATIC = Path(__file__).with_name("static")
-_NEEDED_SOON = (
-    "matsmith.agents.session",
-    "matsmith.agents.planner",
-    "matsmith.agents.report.collect",
-    "matsmith.agents.conversation.conversation",
-    "matsmith.tools.registry",
-    "pymatgen.core",
-)
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -52,7 +43,7 @@ def make_application(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        threading.Thread(target=_load_ahead, name="load-ahead", daemon=True).start()
+        warm_up_soon(settings)
         app.state.slow = make_limiter()
         app.state.homes = Homes(settings=settings, runs_each=runs_each, runs_together=runs_together)
         try:
@@ -81,9 +72,3 @@ def make_application(
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, hosts=tuple(hosts), gate=gate)
     return app
-
-
-def _load_ahead() -> None:
-    """Import what the first calls need, so that they and those who look on need not wait for it."""
-    for name in _NEEDED_SOON:
-        importlib.import_module(name)

@@ -7,9 +7,10 @@ that a form of another page cannot send. A token, when there is one, comes as a 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +22,8 @@ COOKIE = "matsmith_token"
 HEADER = b"x-matsmith"
 LARGEST_BODY = 12_000_000
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{12,200}")
+LOOK_EVERY_S = 1.0
+_STRANGER = "A token is needed: open the address that `matsmith serve` printed, or that you were given."
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # 3Dmol draws into a canvas and sets sizes by inline styles; scripts come from this server's own files alone.
 POLICY = (
@@ -99,7 +102,46 @@ class Guard:
                 message = {**message, "headers": raw}
             await send(message)
 
-        await self._app(scope, _limited(receive), with_headers)
+        gate = self._gate
+        if gate is None:
+            await self._app(scope, _limited(receive), with_headers)
+            return
+        known = lambda: _person(gate, in_address, headers) == person  # noqa: E731
+        await self._while_known(scope, _limited(receive), with_headers, known=known)
+
+    async def _while_known(
+        self, scope: Scope, receive: Receive, send: Send, *, known: Callable[[], bool]
+    ) -> None:
+        """Serve; whoever is shut out meanwhile loses what would still come, such as the events of a run."""
+        serving = asyncio.current_task()
+        started = shut_out = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        async def watch() -> None:
+            nonlocal shut_out
+            while known():
+                await asyncio.sleep(LOOK_EVERY_S)
+            shut_out = True
+            if serving is not None:
+                serving.cancel()
+
+        watcher = asyncio.create_task(watch())
+        try:
+            await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if not shut_out or serving is None:
+                raise
+            serving.uncancel()
+            if started:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await _answer(send, 401, _STRANGER)
+        finally:
+            watcher.cancel()
 
     def _problem(self, scope: Scope, headers: dict[bytes, bytes], *, known: bool) -> tuple[int, str] | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
@@ -112,10 +154,7 @@ class Guard:
         if headers.get(b"sec-fetch-site") == b"cross-site" and scope["method"] not in _SAFE:
             return 403, "Calls from another page are refused."
         if not known:
-            return (
-                401,
-                "A token is needed: open the address that `matsmith serve` printed, or that you were given.",
-            )
+            return 401, _STRANGER
         if scope["method"] not in _SAFE and HEADER not in headers:
             return 403, "A call that changes something needs the header X-Matsmith."
         length = headers.get(b"content-length", b"0")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Body
+from pydantic import BaseModel
 
 from matsmith.agents.figures.model import Drawing
 from matsmith.core.record import Record
@@ -13,12 +14,19 @@ from matsmith.core.record import Record
 router = APIRouter(tags=["plots"])
 
 
-@router.get("/plots")
-async def plotted() -> list[str]:
-    """Names of the tools whose records have figures."""
-    from matsmith.agents.figures.build import plotted_tools
+class Plotted(BaseModel):
+    """What is drawn: records of these tools, and of any tool those that keep one of these facts."""
 
-    return plotted_tools()
+    tools: list[str]
+    facts: list[str]
+
+
+@router.get("/plots")
+async def plotted() -> Plotted:
+    """Which records have figures."""
+    from matsmith.agents.figures.build import plotted_facts, plotted_tools
+
+    return Plotted(tools=plotted_tools(), facts=plotted_facts())
 
 
 @router.post("/plots")

@@ -3,13 +3,16 @@
 import { get, post } from "./api.js";
 import { h, fill, table } from "./dom.js";
 import { framed } from "./plots.js";
+import { surfaceFigure } from "./surface.js";
 
 const INKS = { first: "var(--s1)", second: "var(--s2)", third: "var(--s3)", fourth: "var(--s4)", fifth: "var(--s5)", met: "var(--met)", missed: "var(--missed)", quiet: "var(--quiet)" };
 
-let tools;
-export async function plotted(tool) {
-  tools ??= get("plots").then((names) => new Set(names)).catch(() => { tools = undefined; return new Set(); });
-  return (await tools).has(tool);
+let drawn;
+// Whether a record has figures: its tool draws, or it keeps what is drawn whatever the tool.
+async function plotted(record) {
+  drawn ??= get("plots").catch(() => { drawn = undefined; return { tools: [], facts: [] }; });
+  const { tools, facts } = await drawn;
+  return tools.includes(record.tool) || facts.some((name) => name in (record.outcome.facts ?? {}));
 }
 
 function sceneOf(figure, open) {
@@ -27,14 +30,15 @@ function figureElement(figure, open) {
   if (figure.columns.length) {
     return h("figure", { class: "card", "data-figure": figure.id }, h("figcaption", {}, figure.title), table(figure.columns, figure.rows, { caption: figure.title }), figure.note ? h("p", { class: "hint small" }, figure.note) : null);
   }
-  return framed(sceneOf(figure, open), open ? h("button", { type: "button", class: "plain small", onclick: open }, "Record") : null);
+  const more = open ? h("button", { type: "button", class: "plain small", onclick: open }, "Record") : null;
+  return figure.surface ? surfaceFigure(figure, more) : framed(sceneOf(figure, open), more);
 }
 
 // A place that fills itself with the figures of a record; it stays empty for tools that have none. `open` is what a point leads to.
 export function recordFigures(record, { open } = {}) {
   const place = h("div", { class: "grid plots figures", hidden: true });
   const fillIn = async () => {
-    if (record.status !== "success" || !(await plotted(record.tool))) return;
+    if (record.status !== "success" || !(await plotted(record))) return;
     const drawing = await post("plots", record);
     if (!drawing.figures.length && !drawing.lacking) return;
     fill(place, drawing.figures.map((figure) => figureElement(figure, open)), drawing.lacking ? h("p", { class: "hint small" }, drawing.lacking) : null);

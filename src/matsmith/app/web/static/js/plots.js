@@ -58,7 +58,10 @@ export function plot({ title, x, y, series, lines = {}, legend = true, whole = f
 //         guides: [{axis, at, name}], words: [{x, y, text}], bare: no axes, equal: one scale for both}
 function draw(scene, width) {
   const { series, bare, equal } = scene;
-  const left = bare ? 26 : LEFT, right = bare ? 26 : RIGHT, top = bare ? 24 : TOP, bottom = bare ? 26 : BOTTOM;
+  const lying = series.some((each) => each.style === "bars");
+  // Names beside the axis take what they need, at most somewhat less than half.
+  const beside = scene.y.ticks ? Math.min(14 + 6.7 * Math.max(...scene.y.ticks.map(([, text]) => text.length)), 0.45 * width) : 0;
+  const left = bare ? 26 : Math.max(beside, LEFT), right = bare ? 26 : RIGHT, top = bare ? 24 : TOP, bottom = bare ? 26 : BOTTOM;
   const whole = series.flatMap((each) => each.points);
   const spread = (name, delta) => whole.flatMap((point) => (point[delta] ? [point[name] - point[delta], point[name] + point[delta]] : [point[name]]));
   const guides = scene.guides ?? [];
@@ -67,6 +70,7 @@ function draw(scene, width) {
   let inner = width - left - right, tall = Math.round(Math.min(320, Math.max(210, inner * 0.62)));
   let aside = 0;
   if (bare) { [x0, x1] = bounds(whole.map((point) => point.x)); [y0, y1] = bounds(whole.map((point) => point.y)); }
+  if (lying) tall = 24 * scene.y.ticks.length;
   if (equal) {
     const most = Math.min(inner, bare ? 520 : 400);
     aside = (inner - most) / 2;
@@ -77,7 +81,7 @@ function draw(scene, width) {
   const px = (value) => start + ((value - x0) / (x1 - x0)) * inner;
   const py = (value) => base - ((value - y0) / (y1 - y0)) * tall;
   const svg = s("svg", { viewBox: `0 0 ${width} ${height.toFixed(1)}`, class: "plot", xmlns: NS });
-  if (!bare) frame(svg, scene, { px, py, start, end, top, base, height, x: [x0, x1], y: [y0, y1], inner, tall });
+  if (!bare) frame(svg, scene, { px, py, start, end, top, base, height, left, x: [x0, x1], y: [y0, y1], inner, tall });
   const boxes = [], spots = [], wanted = [];
   for (const line of guides) guide(svg, line, { px, py, start, end, top, base, boxes });
   for (const words of scene.words ?? []) {
@@ -89,13 +93,13 @@ function draw(scene, width) {
     trace(svg, each, { px, py, base, y0 });
     for (const point of each.points) {
       if (!Number.isFinite(point.x) || !Number.isFinite(point.y)) continue;
-      const x = px(point.x), y = py(point.y), marked = each.marks ?? (each.style === "points" || each.style === "sticks");
-      if (point.dy) svg.append(s("path", { class: "whisker", d: `M${r(x)} ${r(py(point.y - point.dy))}V${r(py(point.y + point.dy))}m-4 0h8m-4 0M${r(x - 4)} ${r(py(point.y - point.dy))}h8`, stroke: each.ink }));
+      const x = px(point.x), y = py(point.y), marked = each.marks ?? (each.style !== "line" && each.style !== "area");
+      if (point.dy && each.style !== "line") svg.append(s("path", { class: "whisker", d: `M${r(x)} ${r(py(point.y - point.dy))}V${r(py(point.y + point.dy))}m-4 0h8m-4 0M${r(x - 4)} ${r(py(point.y - point.dy))}h8`, stroke: each.ink }));
       if (point.dx) svg.append(s("path", { class: "whisker", d: `M${r(px(point.x - point.dx))} ${r(y)}H${r(px(point.x + point.dx))}`, stroke: each.ink }));
       if (each.quiet) continue;
       const label = point.label || `${shown(point.x)}, ${shown(point.y)}`;
-      if (marked) svg.append(mark(each, point, { x, y, floor: py(Math.max(0, y0)), label }));
-      spots.push({ x, y, label, open: point.open, stick: each.style === "sticks" });
+      if (marked) svg.append(mark(each, point, { x, y, floor: py(Math.max(0, y0)), zero: px(0), label }));
+      spots.push({ x, y, label, open: point.open, stick: each.style === "sticks", lies: each.style === "bars" });
       if (point.name) wanted.push({ x, y, text: point.name, large: point.large, stick: each.style === "sticks", height: point.y });
     }
   }
@@ -111,7 +115,7 @@ function bounds(values) {
   return all.length ? [Math.min(...all), Math.max(...all)] : [0, 1];
 }
 
-function frame(svg, scene, { px, py, start, end, top, base, height, x: [x0, x1], y: [y0, y1], inner, tall }) {
+function frame(svg, scene, { px, py, start, end, top, base, height, left, x: [x0, x1], y: [y0, y1], inner, tall }) {
   const named = scene.x.ticks ?? [];
   const across = named.length ? named : ticks(x0, x1, Math.max(3, Math.floor(inner / 80))).filter((value) => !scene.x.whole || Number.isInteger(value)).map((value) => [value, shown(value)]);
   let last = -Infinity;
@@ -121,7 +125,11 @@ function frame(svg, scene, { px, py, start, end, top, base, height, x: [x0, x1],
     const half = 3.6 * text.length;
     if (x - half > last + 3) { svg.append(s("text", { x: r(x), y: r(base + 17), "text-anchor": "middle" }, text)); last = x + half; }
   }
-  for (const value of ticks(y0, y1, Math.max(3, Math.floor(tall / 52)))) {
+  for (const [value, text] of scene.y.ticks ?? []) {
+    const fits = Math.floor((left - 14) / 6.2);
+    svg.append(s("text", { x: r(start - 8), y: r(py(value) + 4), "text-anchor": "end", class: "row-name" }, text.length > fits ? `${text.slice(0, fits - 1)}…` : text));
+  }
+  for (const value of scene.y.ticks ? [] : ticks(y0, y1, Math.max(3, Math.floor(tall / 52)))) {
     svg.append(s("line", { class: "grid-line", x1: r(start), x2: r(end), y1: r(py(value)), y2: r(py(value)) }));
     svg.append(s("text", { x: r(start - 7), y: r(py(value) + 4), "text-anchor": "end" }, shown(value)));
   }
@@ -145,6 +153,7 @@ function guide(svg, { axis, at, name: text, met }, { px, py, start, end, top, ba
 
 function trace(svg, each, { px, py, base, y0 }) {
   if (each.style !== "line" && each.style !== "area") return;
+  band(svg, each, { px, py });
   let path = "", pen = false, first = null, previous = null, count = 0;
   const close = () => { if (each.style === "area" && first !== null) path += `L${r(px(previous))} ${r(py(Math.max(0, y0)))}L${r(px(first))} ${r(py(Math.max(0, y0)))}Z`; first = null; };
   for (const point of each.points) {
@@ -158,9 +167,22 @@ function trace(svg, each, { px, py, base, y0 }) {
   svg.append(s("path", { class: `trace ${each.style}`, d: path, "data-points": count, fill: each.style === "area" ? each.ink : "none", "fill-opacity": each.style === "area" ? 0.25 : undefined, stroke: each.ink, "stroke-width": each.heavy ? 4 : 1.6, "stroke-opacity": each.heavy ? 0.55 : undefined, "stroke-linejoin": "round", "stroke-dasharray": each.dashed ? "7 7" : undefined }));
 }
 
-function mark(each, point, { x, y, floor, label }) {
+// One sigma to both sides of a line.
+function band(svg, each, { px, py }) {
+  let path = "", piece = [];
+  const close = () => {
+    if (piece.some((point) => point.dy)) path += `M${[...piece.map((point) => `${r(px(point.x))} ${r(py(point.y + (point.dy ?? 0)))}`), ...piece.reverse().map((point) => `${r(px(point.x))} ${r(py(point.y - (point.dy ?? 0)))}`)].join("L")}Z`;
+    piece = [];
+  };
+  for (const point of each.points) if (Number.isFinite(point.x) && Number.isFinite(point.y)) piece.push(point); else close();
+  close();
+  if (path) svg.append(s("path", { class: "band", d: path, fill: each.ink, "fill-opacity": 0.18, stroke: "none" }));
+}
+
+function mark(each, point, { x, y, floor, zero, label }) {
   const seen = { class: "mark", role: point.open ? "button" : "img", "aria-label": label, stroke: each.ink };
   if (each.style === "sticks") return s("path", { ...seen, d: `M${r(x)} ${r(floor)}V${r(y)}`, "stroke-width": 1.8, fill: "none" });
+  if (each.style === "bars") return s("path", { ...seen, d: `M${r(zero)} ${r(y - 8)}H${r(x)}V${r(y + 8)}H${r(zero)}Z`, fill: each.ink, "fill-opacity": 0.8, "stroke-width": 1 });
   if (point.large) return s("path", { ...seen, class: "mark large", d: `M${r(x)} ${r(y - 8)}l8 8l-8 8l-8 -8z`, fill: each.ink, stroke: "var(--card)", "stroke-width": 1.5 });
   const found = s("circle", { ...seen, cx: r(x), cy: r(y), r: 4.2, fill: point.hollow ? "var(--card)" : each.ink, "stroke-width": 1.5 });
   if (point.open) found.style.cursor = "pointer";
@@ -188,7 +210,6 @@ function name(svg, wanted, { boxes, width, top, end }) {
 
 // A figure that is drawn anew when its place changes its width, with its buttons, its legend and its numbers.
 export function framed(scene, ...more) {
-  const file = scene.title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
   const stage = h("div", { class: "stage" });
   const said = h("p", { class: "unseen", "aria-live": "polite" });
   let now = draw(scene, 560), width = 560;
@@ -209,15 +230,22 @@ export function framed(scene, ...more) {
   }).observe(stage);
   const names = [...new Map(scene.series.filter((each) => each.name && each.points.length && !each.unlisted).map((each) => [each.name, each])).values()];
   return h("figure", { class: "card", "data-figure": scene.id },
-    h("div", { class: "row spread" }, h("figcaption", {}, scene.title),
-      h("div", { class: "row small" },
-        h("button", { type: "button", class: "plain", onclick: () => save(`${file}.svg`, standalone(now.svg), "image/svg+xml") }, "SVG"),
-        h("button", { type: "button", class: "plain", onclick: () => png(now.svg, `${file}.png`) }, "PNG"),
-        h("button", { type: "button", class: "plain", onclick: () => save(`${file}.csv`, csv(scene), "text/csv") }, "CSV"))),
+    heading(scene.title, { svg: () => now.svg, csv: () => csv(scene) }),
     stage, said,
     scene.legend !== false && names.length > 1 ? h("div", { class: "legend" }, names.map((each) => h("span", {}, h("i", { style: { background: each.points[0]?.hollow ? "var(--card)" : each.ink, border: `1.5px solid ${each.ink}` } }), each.name))) : null,
     scene.note ? h("p", { class: "hint small" }, scene.note) : null,
     numbers(scene), ...more);
+}
+
+// The title of a figure with the buttons that save it.
+export function heading(title, { svg, csv: rows }) {
+  const file = title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  const button = (text, onclick) => h("button", { type: "button", class: "plain", onclick }, text);
+  return h("div", { class: "row spread" }, h("figcaption", {}, title),
+    h("div", { class: "row small" },
+      button("SVG", () => save(`${file}.svg`, standalone(svg()), "image/svg+xml")),
+      button("PNG", () => png(svg(), `${file}.png`)),
+      button("CSV", () => save(`${file}.csv`, rows(), "text/csv"))));
 }
 
 function numbers(scene) {
@@ -237,10 +265,14 @@ function listed(scene) {
   return scene.series.filter((each) => !each.quiet).flatMap((each) => each.points.filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y)).map((point) => [each.name ?? "", String(point.x), String(point.y), point.dy ? String(point.dy) : "", point.label ?? ""]));
 }
 
-export function csv(scene) {
+function csv(scene) {
+  return rowsAsCsv([["series", scene.x.title || "x", scene.y.title || "y", "sigma", "read out"], ...listed(scene)]);
+}
+
+export function rowsAsCsv(rows) {
   // A cell that a spreadsheet would take for a formula is made text.
   const cell = (text) => `"${(/^[=+@]|^-[^0-9.]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
-  return [["series", scene.x.title || "x", scene.y.title || "y", "sigma", "read out"], ...listed(scene)].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+  return rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
 let tip;
@@ -261,7 +293,7 @@ function showTip(svg, spot, event) {
 
 function listen({ svg, spots }, said) {
   const ring = s("circle", { class: "ring", r: 8, fill: "none" });
-  const order = spots.map((_, index) => index).sort((a, b) => spots[a].x - spots[b].x || spots[a].y - spots[b].y);
+  const order = spots.map((_, index) => index).sort((a, b) => (spots[a].lies ? 0 : spots[a].x - spots[b].x) || spots[a].y - spots[b].y);
   let at = -1;
   const point = (index, event) => {
     const spot = spots[index];
@@ -276,7 +308,7 @@ function listen({ svg, spots }, said) {
     const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
     let best = -1, least = REACH;
     spots.forEach((spot, index) => {
-      const away = spot.stick ? Math.abs(spot.x - x) * 2 + (y < spot.y - 14 ? REACH : 0) : Math.hypot(spot.x - x, spot.y - y);
+      const away = spot.lies ? Math.abs(spot.y - y) * 2 : spot.stick ? Math.abs(spot.x - x) * 2 + (y < spot.y - 14 ? REACH : 0) : Math.hypot(spot.x - x, spot.y - y);
       if (away < least) { least = away; best = index; }
     });
     return best;

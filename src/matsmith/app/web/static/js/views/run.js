@@ -5,16 +5,16 @@ import { h, fill, complain, chip, seconds, table, dialog } from "../dom.js";
 import { candidateTable, targetPlots, convergence, verdictText } from "../candidates.js";
 import { structureView } from "../structure.js";
 import { recordButton, showRecord, recordBody } from "../record.js";
-import { plotted, recordFigures } from "../figures.js";
+import { recordFigures } from "../figures.js";
 
 const STAGES = { generate: "proposing", screen: "screening", relax: "relaxing", measure: "measuring" };
 
 export async function show(place, { rest: [name] }) {
   const names = await properties();
   const state = { detail: null, chosen: null, source: null, live: {}, seen: 0, left: false };
-  const head = h("div"), live = h("div", { "aria-live": "polite" }), body = h("div");
+  const title = h("div"), said = h("div"), live = h("div", { "aria-live": "polite" }), body = h("div");
   const log = h("div", { class: "log", tabindex: 0, role: "log", "aria-label": "What happens" });
-  fill(place, head, live, body);
+  fill(place, title, said, live, body);
 
   async function refresh() {
     state.detail = await get(`runs/${encodeURIComponent(name)}`);
@@ -26,15 +26,19 @@ export async function show(place, { rest: [name] }) {
   function drawHead() {
     const detail = state.detail, at = detail.state;
     const go = (path, data) => async () => { try { await post(`runs/${encodeURIComponent(name)}/${path}`, data); await refresh(); if (path === "resume") listen(); } catch (error) { complain(error); } };
-    fill(head, h("div", { class: "row spread" },
-      h("h1", {}, detail.header?.objective ?? detail.spec?.objective ?? name),
+    fill(said, detail.outcome ? h("p", {}, detail.outcome) : null);
+    if (at !== "running" && at !== "waiting") fill(live);
+    // A button that is about to be pressed, or that holds the focus, stays where it is.
+    const objective = detail.header?.objective ?? detail.spec?.objective ?? name, drawn = JSON.stringify([objective, at, detail.report_ready]);
+    if (title.dataset.drawn === drawn) return;
+    title.dataset.drawn = drawn;
+    fill(title, h("div", { class: "row spread" },
+      h("h1", {}, objective),
       h("div", { class: "row" }, chip(at, at),
         at === "running" ? h("button", { type: "button", class: "quiet", onclick: go("stop", {}) }, "Stop") : null,
         at === "interrupted" ? h("button", { type: "button", onclick: go("resume", {}) }, "Go on") : null,
         at === "waiting" ? [h("button", { type: "button", onclick: go("resume", { decision: "approve" }) }, "Approve"), h("button", { type: "button", class: "quiet", onclick: go("resume", { decision: "refuse" }) }, "Refuse")] : null,
-        detail.report_ready ? h("a", { class: "button quiet", href: `/api/runs/${encodeURIComponent(name)}/report`, target: "_blank", rel: "noopener" }, "Report") : null)),
-      detail.outcome ? h("p", {}, detail.outcome) : null);
-    if (at !== "running" && at !== "waiting") fill(live);
+        detail.report_ready ? h("a", { class: "button quiet", href: `/api/runs/${encodeURIComponent(name)}/report`, target: "_blank", rel: "noopener" }, "Report") : null)));
   }
 
   function drawLive() {
@@ -148,9 +152,7 @@ export async function show(place, { rest: [name] }) {
 
   // Figures of every record of a candidate that has some; a point leads to its record.
   async function drawFigures(place, candidate) {
-    const records = [...new Map(candidate.quantities.map((q) => [q.record, q.tool])).entries()];
-    for (const [id, tool] of records) {
-      if (!(await plotted(tool))) continue;
+    for (const id of new Set(candidate.quantities.map((q) => q.record))) {
       try {
         const record = await get(`runs/${encodeURIComponent(name)}/records/${id}`);
         place.append(recordFigures(record, { open: () => showRecord(name, id) }));

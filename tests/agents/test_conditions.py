@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from matsmith.agents.conditions import conditions_for
+from matsmith.agents.conditions import conditions_for, tools_wanted
 from matsmith.agents.context import RunContext
 from matsmith.agents.planner import PlanCheck, make_plan
 from matsmith.agents.reasoners.rules import RulesReasoner
@@ -111,3 +111,73 @@ def test_the_record_of_stability_goes_along(make_spec: MakeSpec, made_candidate:
     assert given["formation"] == judged.id
     assert (given["oxygen_low_bar"], given["oxygen_high_bar"]) == (1e-15, 0.21)
     assert "temperature_k" not in conditions_for(spec, work, name="decomposition_temperature")
+
+
+PRESSED = "energy_above_hull_at_conditions"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "pressure", "temperature"),
+    [
+        ("an oxide that is stable at 5 GPa", 5.0, None),
+        ("SiO2 stable at 800 K and 5 GPa", 5.0, 800.0),
+        ("a nitride stable at 100 kbar", 10.0, None),
+    ],
+)
+def test_a_pressure_becomes_a_plan_that_can_run(
+    house: Settings, sentence: str, pressure: float, temperature: float | None
+) -> None:
+    plan = make_plan(sentence, reasoner=RulesReasoner())
+    assert [target.property for target in plan.spec.targets] == [PRESSED]
+    assert (plan.spec.conditions.pressure_gpa, plan.spec.conditions.temperature_k) == (pressure, temperature)
+    assert PlanCheck.of(plan, settings=house).runnable
+
+
+@pytest.mark.parametrize(
+    ("conditions", "reason"),
+    [
+        ({"pressure_gpa": 400.0}, "from 0 to 300 GPa"),
+        ({"pressure_gpa": -3.0}, "from 0 to 300 GPa"),
+        ({"pressure_gpa": 5.0, "temperature_k": 3500.0}, "free energies under pressure"),
+        ({"pressure_gpa": 5.0, "atmosphere": "air"}, "in a gas"),
+        ({"temperature_k": 100.0}, "tables of Gibbs energies"),
+    ],
+)
+def test_a_pressure_beyond_the_tools_is_refused_with_its_limit(
+    house: Settings, make_spec: MakeSpec, conditions: dict[str, float], reason: str
+) -> None:
+    target = Target(property=PRESSED, relation=Relation.BELOW, value=0.05)
+    refusal = PlanCheck.from_spec(make_spec(targets=[target], conditions=conditions), settings=house).refusal
+    assert refusal is not None
+    assert reason in refusal
+
+
+def test_only_tools_that_can_answer_at_the_conditions_run(house: Settings, make_spec: MakeSpec) -> None:
+    target = Target(property=PRESSED, relation=Relation.BELOW, value=0.05)
+    pressed = make_spec(targets=[target], conditions={"pressure_gpa": 5.0})
+    hot = make_spec(targets=[target], conditions={"temperature_k": 900.0})
+    assert {tool.name for tool in tools_wanted(pressed, settings=house)} == {
+        "known_pressure_form",
+        "pressure_stability",
+    }
+    assert [tool.name for tool in tools_wanted(hot, settings=house)] == ["atmosphere_stability"]
+
+
+def test_a_known_form_is_judged_under_pressure(
+    make_context: MakeContext, make_spec: MakeSpec, made_candidate: MakeCandidate
+) -> None:
+    spec = make_spec(
+        targets=[Target(property=PRESSED, relation=Relation.BELOW, value=0.05)],
+        conditions={"pressure_gpa": 20.0},
+        accept_known=True,
+        candidates=1,
+    )
+    context = make_context(spec)
+    candidate = made_candidate("Mg", strategy="known")
+    context.ledger.append("candidate", candidate.id, candidate)
+    simulate(context, [candidate], round_number=0)
+    (verdict,) = context.judgements()[candidate.id].verdicts
+    assert verdict.answer is Answer.MET
+    record = context.ledger.record(verdict.record)
+    assert record is not None
+    assert (record.tool, record.inputs["pressure_gpa"]) == ("known_pressure_form", 20.0)

@@ -97,3 +97,14 @@ def test_the_order_of_volumes_does_not_matter_and_few_are_refused() -> None:
     )
     with pytest.raises(UsageError, match="5 volumes"):
         made(factors=FACTORS[:4])
+
+
+def test_resting_atoms_have_the_enthalpy_of_the_curve() -> None:
+    solid = made()
+    assert solid.static_enthalpy_ev(pressure_gpa=0) == pytest.approx(-5.0, abs=1e-6)
+    # Zero point: three modes of one frequency an atom.
+    cold = solid.state(temperature_k=0, pressure_gpa=0).gibbs_ev - solid.static_enthalpy_ev(pressure_gpa=0)
+    assert cold == pytest.approx(1.5 * 4.135667696e-3 * FREQUENCY_THZ, rel=0.02)
+    # Under a small pressure, p V to first order.
+    pressed = solid.static_enthalpy_ev(pressure_gpa=1.0) - solid.static_enthalpy_ev(pressure_gpa=0)
+    assert pressed == pytest.approx(VOLUME / EV_PER_ANGSTROM3_IN_GPA, rel=0.01)

@@ -47,7 +47,8 @@ def titanate(physics: ToolRunner) -> Record:
 
 def test_the_cubic_perovskite_of_strontium_titanate_is_found(titanate: Record) -> None:
     facts: dict[str, Any] = titanate.outcome.facts
-    ((formula, prototype, energy),) = facts["phases"]
+    (phase,) = facts["phases"]
+    formula, prototype, energy = (phase[key] for key in ("formula", "structure_type", "energy_ev_per_atom"))
     assert (formula, prototype) == ("O3SrTi", CUBIC_PEROVSKITE)
     # It is stable against SrO and TiO2, so it lies on the hull, below the line between them.
     assert facts["above_hull_ev_per_atom"]["O3SrTi"] == pytest.approx(0.0, abs=1e-6)
@@ -165,7 +166,9 @@ def test_a_list_of_phases_in_another_form_is_refused(titanate: Record, rows: Any
 
 
 def test_a_phase_of_no_formula_is_named(titanate: Record) -> None:
-    broken = titanate.outcome.model_copy(update={"facts": {"phases": [["Xx2", "x", -5.0]]}})
+    broken = titanate.outcome.model_copy(
+        update={"facts": {"phases": [{"formula": "Xx2", "energy_ev_per_atom": -5.0}]}}
+    )
     with pytest.raises(DataError, match="Xx"):
         phases_of(titanate.model_copy(update={"outcome": broken}))
 

@@ -14,7 +14,7 @@ from matsmith.core.record import Record, Status
 from matsmith.core.settings import Settings
 from matsmith.knowledge.crystals import find
 from matsmith.knowledge.elastic_errors import elastic_errors
-from matsmith.tools import elasticity
+from matsmith.tools import second_opinion
 from matsmith.tools.base import Deps
 from matsmith.tools.elasticity import ElasticityArgs, run_many
 from matsmith.tools.registry import tools_for
@@ -104,7 +104,7 @@ def test_a_second_opinion_that_differs_leaves_it_open(
         assert (name, formula) == ("shear_modulus", "Cu")
         return Opinion(value_gpa=said_gpa, sigma_gpa=4.0, source="made")
 
-    monkeypatch.setattr(elasticity, "opinion_on", said)
+    monkeypatch.setattr(second_opinion, "opinion_on", said)
     deps = Deps(settings=plain.model_copy(update={"potential": "emt"}), inputs={"c": crystal_of("Cu")})
     ((_, outcome),) = run_many([ElasticityArgs(structure="c")], deps=deps)
     assert outcome.failure is None, outcome.failure

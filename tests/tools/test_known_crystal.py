@@ -72,3 +72,22 @@ def test_a_metastable_form_is_not_called_stable(plain: Settings) -> None:
     assert outcome.quantities["bulk_modulus"].value == pytest.approx(443, abs=5)
     assert outcome.facts["stable_at_ambient"] is False
     assert "energy_above_hull" not in outcome.quantities
+
+
+@pytest.mark.parametrize(
+    ("formula", "name", "value"),
+    [
+        ("Al2O3", "hardness", 20.6),
+        ("BeO", "hardness", 14.7),
+        ("MgO", "hardness", 7.4),
+        ("Ge", "thermal_conductivity", 60.0),
+        ("C", "debye_temperature", 2230.0),
+    ],
+)
+def test_what_was_measured_beside(plain: Settings, formula: str, name: str, value: float) -> None:
+    entries = find(formula)
+    entry = next((one for one in entries if one.name == "diamond"), entries[0])
+    quantity = _asked(Crystal.from_pymatgen(entry.structure()), plain).quantities[name]
+    assert quantity.value == pytest.approx(value, rel=0.1)
+    assert 0 < quantity.sigma <= 0.15 * quantity.value
+    assert quantity.truth is Truth.EXPERIMENT_300K

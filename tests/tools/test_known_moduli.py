@@ -60,7 +60,11 @@ def test_an_unlisted_formula_names_the_next_tool(tmp_path: Path) -> None:
 
 
 def test_it_is_offered_only_with_both_tables(plain: Settings, tmp_path: Path) -> None:
-    assert [tool.name for tool in tools_for("hardness", settings=plain)] == ["elasticity"]
+    assert [tool.name for tool in tools_for("hardness", settings=plain)] == ["known_crystal", "elasticity"]
     settings = deps_of(tmp_path, bulk="TiC,2.398\n", shear="TiC,2.255\n").settings
-    assert [tool.name for tool in tools_for("hardness", settings=settings)] == ["known_moduli", "elasticity"]
+    assert [tool.name for tool in tools_for("hardness", settings=settings)] == [
+        "known_crystal",
+        "known_moduli",
+        "elasticity",
+    ]
     assert not known_only("hardness", settings=settings)

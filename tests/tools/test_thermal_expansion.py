@@ -12,11 +12,13 @@ from matsmith.core.settings import Settings
 from matsmith.knowledge.conductivity_errors import conductivity_errors
 from matsmith.knowledge.crystals import find
 from matsmith.knowledge.expansion_errors import expansion_errors
+from matsmith.tools import second_opinion
 from matsmith.tools.base import Deps
 from matsmith.tools.quasi_harmonic import QuasiHarmonicArgs
 from matsmith.tools.quasi_harmonic import run_many as quasi_harmonic
-from matsmith.tools.registry import tools_for
+from matsmith.tools.registry import get_tool, tools_for
 from matsmith.tools.runner import ToolRunner
+from matsmith.tools.second_opinion import Opinion
 from matsmith.tools.thermal_conductivity import ThermalConductivityArgs, why_metallic
 from matsmith.tools.thermal_conductivity import run_many as conductivity
 
@@ -117,4 +119,36 @@ def test_the_errors_are_those_of_the_benchmarks() -> None:
 
 @pytest.mark.parametrize("name", ["thermal_expansion", "thermal_conductivity"])
 def test_the_planner_finds_the_tool(plain: Settings, name: str) -> None:
-    assert [tool.name for tool in tools_for(name, settings=plain)] == [name]
+    assert [tool.name for tool in tools_for(name, settings=plain)][-1] == name
+
+
+@pytest.mark.parametrize(
+    ("tool_name", "formula", "potential", "property_name"),
+    [
+        ("thermal_expansion", "Cu", "emt", "thermal_expansion"),
+        ("thermal_conductivity", "MgO", "chgnet", "thermal_conductivity"),
+    ],
+)
+def test_a_second_opinion_on_shear_that_differs_leaves_them_open(
+    plain: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    tool_name: str,
+    formula: str,
+    potential: str,
+    property_name: str,
+) -> None:
+    def said(name: str, formula: str) -> Opinion:
+        del name, formula
+        return Opinion(value_gpa=600.0, sigma_gpa=4.0, source="made")
+
+    monkeypatch.setattr(second_opinion, "opinion_on", said)
+    tool = get_tool(tool_name)
+    deps = Deps(settings=plain.model_copy(update={"potential": potential}), inputs={"c": crystal_of(formula)})
+    ((_, outcome),) = tool.run_many([tool.args.model_validate({"structure": "c"})], deps=deps)
+    assert outcome.failure is None, outcome.failure
+    opinion, doubts = outcome.facts["second_opinion_on_shear"], outcome.facts["inconclusive"]
+    assert isinstance(opinion, dict)
+    assert isinstance(doubts, dict)
+    assert opinion["agrees"] is False
+    assert "two methods disagree on the shear modulus" in str(doubts[property_name])
+    assert any("two methods disagree" in warning for warning in outcome.warnings)

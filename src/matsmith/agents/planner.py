@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from matsmith.agents.asked import Asked
+from matsmith.agents.conditions import is_pressed, unmet_pressure
+from matsmith.agents.confirmable import confirmed_by_measurement_only
 from matsmith.agents.decisions import Plan, PlanQuestion, Understanding
 from matsmith.agents.objective import find_contradictions
 from matsmith.agents.objective.stability import IN_ATMOSPHERE_EV_PER_ATOM
@@ -19,13 +21,12 @@ from matsmith.core.spec import DesignSpec, Target
 from matsmith.tools.registry import get_tool, known_only, predicted_only, tools_for
 
 SUPPLY = {"hhi_production", "hhi_reserves", "scarcest_abundance", "toxic_mass_fraction"}
-# Every tool here measures at 0 K or room temperature and no pressure; prices know no temperature.
+# Most tools here measure at 0 K or room temperature and no pressure; prices know no temperature.
 _ROOM_TEMPERATURE_K = 300.0
 _ROOM_TOLERANCE_K = 30.0
-_ATMOSPHERIC_GPA = 0.001
-_LOWEST_K, _HIGHEST_K = 298.0, 3500.0
+_LOWEST_K, _HIGHEST_K, _HIGHEST_PRESSED_K = 298.0, 3500.0, 3000.0
 _WITHOUT_CONDITIONS = {"price", "decomposition_temperature", "energy_above_hull_in_water", *SUPPLY}
-# Measured at the temperature and in the gases of the conditions; a pressure on the solid is beyond the tables.
+# Measured at the temperature, in the gases or under the pressure of the conditions (agents/conditions.py).
 _AT_TEMPERATURE = {"energy_above_hull_at_conditions", "energy_above_hull_in_atmosphere"}
 # "Stable" without a number: Sun et al. 2016, Sci. Adv. 2, e1600225, find half of the known metastable phases within
 # 0.015 eV/atom and 90 % within 0.067.
@@ -234,14 +235,21 @@ def predictions_said(plan: Plan, *, settings: Settings) -> Plan:
 
 
 def among_known(plan: Plan, *, settings: Settings) -> Plan:
-    """Let known materials suffice where a hard target can only be looked up, and say so."""
+    """Let known materials suffice where a hard target can only be looked up, or confirmed by measurement alone, and say so."""
     names = looked_up_only(plan.spec, settings=settings)
-    if not names or plan.spec.new_only or plan.spec.accept_known:
-        return plan
     titles = " and ".join(PROPERTIES[name].title for name in names)
-    note = f"Tables are all that confirms {titles} here: known materials are searched, new ones could not be judged."
-    spec = plan.spec.model_copy(update={"accept_known": True})
-    return plan.model_copy(update={"spec": spec, "questions": [*plan.questions, note]})
+    notes = list(confirmed_by_measurement_only(plan.spec, settings=settings).values())
+    if names and not plan.spec.new_only:
+        notes.append(
+            f"Tables are all that confirms {titles} here: known materials are searched, new ones could not be judged."
+        )
+    if not notes or plan.spec.accept_known:
+        return plan
+    if not plan.spec.new_only:
+        plan = plan.model_copy(update={"spec": plan.spec.model_copy(update={"accept_known": True})})
+    return plan.model_copy(
+        update={"questions": [*plan.questions, *(note for note in notes if note not in plan.questions)]}
+    )
 
 
 def unmeasurable(spec: DesignSpec, *, settings: Settings) -> dict[int, str]:
@@ -249,7 +257,7 @@ def unmeasurable(spec: DesignSpec, *, settings: Settings) -> dict[int, str]:
     found: dict[int, str] = {}
     for index, target in enumerate(spec.targets):
         entry = PROPERTIES[target.property]
-        condition = _unmet_condition(spec, target)
+        condition = _unmet_condition(spec, target, settings=settings)
         if condition:
             found[index] = f"No installed tool measures {entry.title} {condition}."
         elif (
@@ -269,16 +277,16 @@ def unmeasurable(spec: DesignSpec, *, settings: Settings) -> dict[int, str]:
     return found
 
 
-def _unmet_condition(spec: DesignSpec, target: Target) -> str:
+def _unmet_condition(spec: DesignSpec, target: Target, *, settings: Settings) -> str:
     if target.property in _WITHOUT_CONDITIONS:
         return ""
     parts: list[str] = []
-    temperature, pressure = spec.conditions.temperature_k, spec.conditions.pressure_gpa
-    own = target.property in _AT_TEMPERATURE
-    if own and (temperature is None or not _LOWEST_K <= temperature <= _HIGHEST_K):
-        parts.append(
-            f"at {temperature or 0.0:g} K: tables of Gibbs energies run from {_LOWEST_K:g} to {_HIGHEST_K:g} K"
-        )
+    temperature = spec.conditions.temperature_k
+    own, pressed = target.property in _AT_TEMPERATURE, is_pressed(spec.conditions)
+    low, high = (0.0, _HIGHEST_PRESSED_K) if pressed else (_LOWEST_K, _HIGHEST_K)
+    if own and not (pressed and temperature is None) and not low <= (temperature or 0.0) <= high:
+        kind = "free energies under pressure" if pressed else "tables of Gibbs energies"
+        parts.append(f"at {temperature or 0.0:g} K: {kind} run from {low:g} to {high:g} K")
     if target.property == "energy_above_hull_in_atmosphere" and not spec.conditions.has_atmosphere:
         parts.append("without an atmosphere: name one, or pressures of oxygen, under conditions")
     if (
@@ -288,6 +296,5 @@ def _unmet_condition(spec: DesignSpec, target: Target) -> str:
         and temperature > 1.0
     ):
         parts.append(f"at {temperature:g} K")
-    if pressure is not None and abs(pressure) > _ATMOSPHERIC_GPA:
-        parts.append(f"at {pressure:g} GPa")
-    return " and ".join(parts)
+    parts.append(unmet_pressure(spec.conditions, property_name=target.property, settings=settings))
+    return " and ".join(part for part in parts if part)

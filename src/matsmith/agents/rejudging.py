@@ -11,6 +11,7 @@ from matsmith.core.candidate import Novelty
 from matsmith.core.run import Judgement
 from matsmith.core.verdict import Verdict, meets_all
 from matsmith.tools.strategies.chemistry_filter import conforms
+from matsmith.tools.strategies.registry import KNOWN
 
 REJUDGED = "rejudged"
 
@@ -53,7 +54,9 @@ def _judged_again(context: RunContext, judgement: Judgement) -> Judgement:
     relaxed = context.ledger.consume(judgement.relaxed) if judgement.relaxed else None
     work = Work(candidate=candidate, relaxed=relaxed, novelty=judgement.novelty)
     work.records = [record for name in judgement.records if (record := context.ledger.record(name))]
-    reason = conforms(spec, work.crystal, space_group=_space_group(work))
+    reason = conforms(
+        spec, work.crystal, space_group=_space_group(work), known=candidate.lineage.strategy == KNOWN
+    )
     rejected = f"does not fit: {reason}" if reason is not None else ""
     if not rejected and spec.new_only and judgement.novelty.label is not Novelty.NEW:
         rejected = f"known: {judgement.novelty.match}"

@@ -16,7 +16,7 @@ from matsmith.agents.competition import (
     search_competitors,
     search_forms,
 )
-from matsmith.agents.conditions import MEASURES_AT_CONDITIONS, conditions_for
+from matsmith.agents.conditions import MEASURES_AT_CONDITIONS, UNDER_PRESSURE, conditions_for, tools_wanted
 from matsmith.agents.context import RunContext
 from matsmith.agents.critic import enough
 from matsmith.agents.decisions import SimulationQuestion
@@ -33,16 +33,17 @@ from matsmith.core.run import EventKind, Judgement
 from matsmith.core.verdict import Answer, meets_all
 from matsmith.tools.duplicates import merge
 from matsmith.tools.novelty import label
-from matsmith.tools.registry import LOOK_UPS, get_tool, tools_for
+from matsmith.tools.registry import LOOK_UPS, get_tool
 from matsmith.tools.strategies.chemistry_filter import conforms
 from matsmith.tools.strategies.registry import KNOWN
 
 # Tools whose argument is a relaxation rather than any structure.
 _TAKES_RELAXED = {"stability", "density"}
 _ALWAYS = ("symmetry", "stability", "density")
-_ASKS_WHETHER_KNOWN = {"stability", "known_property", "known_moduli", *MEASURES_AT_CONDITIONS}
+_IN_GASES = MEASURES_AT_CONDITIONS - UNDER_PRESSURE
+_ASKS_WHETHER_KNOWN = {"stability", "known_property", "known_moduli", *_IN_GASES}
 # Tools that answer without any computed structure.
-_LOOKED_UP = LOOK_UPS | {"element_price", "supply", *MEASURES_AT_CONDITIONS}
+_LOOKED_UP = LOOK_UPS | {"element_price", "supply", *_IN_GASES}
 # Below this cost a tool runs on every relaxed candidate; above it only where the verdict still hangs on it.
 _CHEAP_S = 0.5
 _CHUNK = 40
@@ -93,10 +94,7 @@ def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_numb
 def _look_up(context: RunContext, works: list[Work], *, round_number: int) -> None:
     """Ask what was measured of known materials, before any structure is computed."""
     wanted = [
-        tool.name
-        for target in context.spec.targets
-        for tool in tools_for(target.property, settings=context.settings)
-        if tool.name in _LOOKED_UP
+        tool.name for tool in tools_wanted(context.spec, settings=context.settings) if tool.name in _LOOKED_UP
     ]
     _merge_duplicates(context, works, round_number=round_number)
     for work in works:
@@ -173,10 +171,7 @@ def _judged_crystals(context: RunContext, *, formulas: set[str], before: int) ->
 def _measure_cheaply(context: RunContext, works: list[Work]) -> None:
     """Symmetry, the spec's wishes, novelty, and every tool that costs next to nothing."""
     wanted = (
-        tool.name
-        for target in context.spec.targets
-        for tool in tools_for(target.property, settings=context.settings)
-        if tool.cost_s <= _CHEAP_S
+        tool.name for tool in tools_wanted(context.spec, settings=context.settings) if tool.cost_s <= _CHEAP_S
     )
     names = dict.fromkeys((*_ALWAYS, *wanted))
     lowest = _lowest_forms(context, works)
@@ -210,7 +205,12 @@ def _describe(
     crystal = work.crystal
     symmetry = _run(context, "symmetry", work)
     number = None if symmetry is None else symmetry.outcome.facts.get("space_group_number")
-    reason = conforms(context.spec, crystal, space_group=number if isinstance(number, int) else None)
+    reason = conforms(
+        context.spec,
+        crystal,
+        space_group=number if isinstance(number, int) else None,
+        known=work.candidate.lineage.strategy == KNOWN,
+    )
     if reason is not None:
         work.rejected = f"does not fit: {reason}"
         return
@@ -225,10 +225,13 @@ def _describe(
                 extra["lower_form"] = lower_form
             if name in _ASKS_WHETHER_KNOWN:
                 extra["structure_known"] = work.novelty.structure_matched
-            if name in MEASURES_AT_CONDITIONS:
-                extra |= conditions_for(context.spec, work, name=name)
+            extra |= _at_conditions(context, work, name=name)
             _run(context, name, work, **extra)
     work.judge(context.spec)
+
+
+def _at_conditions(context: RunContext, work: Work, *, name: str) -> dict[str, str | float]:
+    return conditions_for(context.spec, work, name=name) if name in MEASURES_AT_CONDITIONS else {}
 
 
 def _run(context: RunContext, name: str, work: Work, **extra: str | bool | float) -> Record | None:
@@ -242,12 +245,9 @@ def _run(context: RunContext, name: str, work: Work, **extra: str | bool | float
 
 def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round_number: int) -> None:
     """Run the dear tools where a verdict still hangs on them, most promising candidates first."""
-    names = dict.fromkeys(
-        tool.name
-        for target in context.spec.targets
-        for tool in tools_for(target.property, settings=context.settings)
-        if tool.cost_s > _CHEAP_S
-    )
+    names = [
+        tool.name for tool in tools_wanted(context.spec, settings=context.settings) if tool.cost_s > _CHEAP_S
+    ]
     for name in names:
         waiting = [
             work for work in works if work.alive and work.relaxed is not None and _hangs_on(work, name)
@@ -258,7 +258,11 @@ def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round
         try:
             for begin in range(0, len(chosen), _FEW):
                 part = chosen[begin : begin + _FEW]
-                calls = [{"structure": work.relaxed.id} for work in part if work.relaxed is not None]
+                calls = [
+                    {"structure": work.relaxed.id, **_at_conditions(context, work, name=name)}
+                    for work in part
+                    if work.relaxed is not None
+                ]
                 for index, record in context.runner.run_many(name, calls, deadline=context.deadline):
                     done += 1
                     _take_in(context, part[index], record, round_number=round_number)

@@ -56,7 +56,7 @@ _LISTED = (
         synonyms=("gibbs energy above hull", "free energy above hull"),
         low=-8.0,
         high=20.0,
-        tools=("atmosphere_stability",),
+        tools=("known_pressure_form", "atmosphere_stability", "pressure_stability"),
         note="negative where it is stable: how far it lies below what it could turn into",
     ),
     Property(
@@ -169,7 +169,7 @@ _LISTED = (
         synonyms=("hardness", "vickers hardness", "hard", "harder", "hardest", "superhard"),
         low=0.0,
         high=150.0,
-        tools=("known_moduli", "elasticity"),
+        tools=("known_crystal", "known_moduli", "elasticity"),
         range_reason="diamond has about 60 to 120 GPa",
     ),
     Property(
@@ -381,7 +381,10 @@ _LISTED = (
         synonyms=("thermal conductivity", "heat conductivity", "lattice thermal conductivity"),
         low=0.0,
         high=4000.0,
-        tools=("thermal_conductivity",),
+        tools=(
+            "known_crystal",
+            "thermal_conductivity",
+        ),
         range_reason="isotopically pure diamond has about 3,300 W/(m K)",
     ),
     Property(
@@ -411,7 +414,10 @@ _LISTED = (
         synonyms=("debye temperature",),
         low=10.0,
         high=2500.0,
-        tools=("elasticity",),
+        tools=(
+            "known_crystal",
+            "elasticity",
+        ),
         range_reason="diamond has about 2,230 K",
     ),
     Property(
@@ -472,7 +478,7 @@ _LISTED = (
         synonyms=("voltage", "intercalation voltage", "cathode voltage", "open-circuit voltage"),
         low=-1.0,
         high=8.0,
-        tools=("intercalation_voltage",),
+        tools=("known_voltage", "intercalation_voltage"),
         range_reason="no electrolyte or host withstands more",
         note="mean over the charge, against the metal of the ion that moves; steps are in the record",
     ),

@@ -9,6 +9,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+# Below this, zeros are not counted any more: powers of ten are written.
+_SMALL = 1e-4
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 class Relation(StrEnum):
     """How a target compares a property with its value."""
@@ -84,8 +88,15 @@ def format_value(value: float, *, sigma: float, unit: str) -> str:
 
     >>> format_value(153.217, sigma=9.71, unit="GPa")
     '153.2 ± 9.7 GPa'
+    >>> format_value(9.51e-6, sigma=2.83e-6, unit="1/K")
+    '(9.5 ± 2.8)·10⁻⁶ 1/K'
     """
-    if sigma > 0:
+    largest = max(abs(value), sigma)
+    if sigma > 0 and largest < _SMALL:
+        power = math.floor(math.log10(largest))
+        scaled = format_value(value / 10.0**power, sigma=sigma / 10.0**power, unit="")
+        text = f"({scaled})·10{str(power).translate(_SUPERSCRIPTS)}"
+    elif sigma > 0:
         digits = max(0, 1 - math.floor(math.log10(sigma)))
         text = f"{value:.{digits}f} ± {sigma:.{digits}f}"
     else:

@@ -147,7 +147,20 @@ class StructureWish(BaseModel):
     space_groups: list[int] = Field(default_factory=list[int])
     atoms_min: int = Field(default=1, ge=1)
     atoms_max: int = Field(default=20, ge=1, le=500)
+    known_atoms_max: int = Field(
+        default=60,
+        ge=1,
+        le=500,
+        description="largest cell of a crystal that is known already; without it atoms_max where that is given",
+    )
     motif: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_size(cls, data: object) -> object:
+        if isinstance(data, dict) and "atoms_max" in data and "known_atoms_max" not in data:
+            return {**data, "known_atoms_max": data["atoms_max"]}  # pyright: ignore[reportUnknownVariableType]
+        return data  # pyright: ignore[reportUnknownVariableType]
 
     @field_validator("space_groups")
     @classmethod

@@ -86,6 +86,11 @@ class QuasiHarmonicCrystal:
             inside=inside,
         )
 
+    def static_enthalpy_ev(self, *, pressure_gpa: float) -> float:
+        """Least E(V) + PV of the fitted curve within the volumes, without any vibration, in eV."""
+        pressure = pressure_gpa / EV_PER_ANGSTROM3_IN_GPA
+        return float((self._static(self._reduced(self._grid)) + pressure * self._grid).min())
+
     def linear_expansion_per_k(self, *, temperature_k: float, pressure_gpa: float) -> float | None:
         """Linear thermal expansion of the volume that minimises; None where a minimum lies outside."""
         low, high = max(0.0, temperature_k - _TEMPERATURE_STEP_K), temperature_k + _TEMPERATURE_STEP_K

@@ -92,7 +92,14 @@ def _searched(args: CompetingPhasesArgs, *, deps: Deps) -> Outcome:
     return Outcome(
         facts={
             "system": _written(args.elements),
-            "phases": [[p.formula, p.prototype, p.energy_ev_per_atom] for p in found.phases],
+            "phases": [
+                {
+                    "formula": p.formula,
+                    "structure_type": p.prototype,
+                    "energy_ev_per_atom": p.energy_ev_per_atom,
+                }
+                for p in found.phases
+            ],
             "above_hull_ev_per_atom": {p.formula: round(p.above_hull_ev_per_atom, 4) for p in found.phases},
             "prototypes_searched": found.n_prototypes,
             "decorations": found.decorations,
@@ -138,6 +145,7 @@ def _written(elements: Sequence[str]) -> str:
 @tool(
     name=NAME,
     title="Competing phases, searched on demand",
+    version="2",
     cost_s=40.0,
     needs_worker=True,
     identity=_identity,
@@ -146,8 +154,8 @@ def _written(elements: Sequence[str]) -> str:
 def run(args: CompetingPhasesArgs, *, deps: Deps) -> Outcome:
     """Search a system of three or four elements for phases that hold all of them, to compete with a candidate.
 
-    Facts: `phases` as [formula, structure type, energy in eV/atom in the potential's own reference], how many decorations
-    reached each stage, and what was left out. Hand the record to `stability` as `competitors`. Typed failures:
+    Facts: `phases`, each with its formula, structure type and energy in eV/atom in the potential's own reference, how many
+    decorations reached each stage, and what was left out. Hand the record to `stability` as `competitors`. Typed failures:
     `not_covered` for elements whose simpler phases do not ship, `no_prototypes`.
     """
     return next(iter(run_many([args], deps=deps)))[1]
@@ -189,8 +197,8 @@ def phases_of(record: Record) -> list[ReferencePhase]:
 
 def _row(row: JsonValue, *, record_id: str) -> tuple[str, float]:
     """Reduced formula and energy of one phase of a record."""
-    if isinstance(row, list) and len(row) == 3:
-        formula, _, energy = row
+    if isinstance(row, dict):
+        formula, energy = row.get("formula"), row.get("energy_ev_per_atom")
         if isinstance(formula, str) and isinstance(energy, int | float) and math.isfinite(energy):
             try:
                 return reduced_key(formula), float(energy)

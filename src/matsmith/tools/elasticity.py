@@ -45,7 +45,7 @@ from matsmith.tools.elastic_moduli import (
 )
 from matsmith.tools.potential import is_default, name_of
 from matsmith.tools.results import method_of
-from matsmith.tools.second_opinion import Opinion, opinion_on, opinions_identity
+from matsmith.tools.second_opinion import Opinion, opinion_on_shear, opinions_identity
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -98,11 +98,14 @@ def _outcome(result: ElasticResponse, *, args: ElasticityArgs, deps: Deps) -> Ou
     relaxed = averages(tensor)
     weakest = float(stiffnesses_gpa(tensor)[0])
     moduli = moduli_of(result, settings=deps.settings)
-    opinion = _opinion(result, args=args)
-    sigma = moduli.error("shear_modulus").of(moduli.shear_gpa)
-    doubted = opinion if isinstance(opinion, Opinion) and opinion.differs(moduli.shear_gpa, sigma) else None
-    caveat = _caveat(result, weakest=weakest, args=args) or _doubt(moduli, doubted)
-    quantities = _quantities(result, moduli=moduli, stable=weakest > 0, doubted=doubted, args=args)
+    opinion = opinion_on_shear(
+        result.structure,
+        shear_gpa=moduli.shear_gpa,
+        sigma_gpa=moduli.error("shear_modulus").of(moduli.shear_gpa),
+        pressure_gpa=args.pressure_gpa,
+    )
+    caveat = _caveat(result, weakest=weakest, args=args) or opinion.words
+    quantities = _quantities(result, moduli=moduli, stable=weakest > 0, doubted=opinion.doubted, args=args)
     return Outcome(
         quantities=quantities,
         facts={
@@ -114,14 +117,7 @@ def _outcome(result: ElasticResponse, *, args: ElasticityArgs, deps: Deps) -> Ou
                 default=is_default(deps.settings),
             ),
             "pressure_gpa": args.pressure_gpa,
-            "second_opinion_on_shear": opinion
-            if isinstance(opinion, str)
-            else {
-                "shear_modulus_gpa": round(opinion.value_gpa, 2),
-                "sigma_gpa": round(opinion.sigma_gpa, 2),
-                "agrees": doubted is None,
-                "source": opinion.source,
-            },
+            "second_opinion_on_shear": opinion.fact,
             "inconclusive": dict.fromkeys(_MEASURES, caveat) if caveat else {},
         },
         crystal=Crystal.from_pymatgen(result.structure),
@@ -131,22 +127,6 @@ def _outcome(result: ElasticResponse, *, args: ElasticityArgs, deps: Deps) -> Ou
             reference=moduli.reference,
         ),
         warnings=_warnings(moduli, caveat=caveat, settings=deps.settings),
-    )
-
-
-def _opinion(result: ElasticResponse, *, args: ElasticityArgs) -> Opinion | str:
-    """What the composition alone says of the shear modulus, or why it says nothing."""
-    if args.pressure_gpa:
-        return "models of compositions know ambient pressure alone"
-    return opinion_on("shear_modulus", str(result.structure.composition.reduced_formula))
-
-
-def _doubt(moduli: Moduli, doubted: Opinion | None) -> str:
-    if doubted is None:
-        return ""
-    return (
-        f"two methods disagree on the shear modulus: {moduli.shear_gpa:.0f} GPa by the potential, {doubted.value_gpa:.0f} ± "
-        f"{doubted.sigma_gpa:.0f} GPa by the composition"
     )
 
 

@@ -6,17 +6,18 @@ lowest form under the pressure. Compounds are put on the basis of the fitted ref
 pressure does not change.
 
 Of three elements or more the compounds that compete are not searched, and volumes are off by two hundredths, which the
-pressure turns into an energy: the answer can refute, and confirms nothing. At a temperature the harmonic free energies of the
-crystal and of what it would fall apart into, both under the pressure, are added; thermal expansion and phases that only
-the temperature brings are left out.
+pressure turns into an energy: the answer can refute, and confirms nothing. At a temperature the quasi-harmonic Gibbs energies of
+the crystal and of what it would fall apart into, both under the pressure, take the place of the enthalpies; phases that only the
+temperature brings are left out. Where the potential has no vibrations for one side there is no answer.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from pydantic import Field, JsonValue
 
@@ -26,29 +27,32 @@ from matsmith.core.record import Outcome
 from matsmith.core.settings import Settings
 from matsmith.knowledge.bonding_network import bonded_directions
 from matsmith.knowledge.calibration import calibration
-from matsmith.knowledge.formulas import key_amounts, reduced_key
+from matsmith.knowledge.formulas import reduced_key
 from matsmith.knowledge.hull import ConvexHull
 from matsmith.knowledge.offsets import formation_energy
 from matsmith.knowledge.references import MOST_ELEMENTS, SHIPPED_ELEMENTS
 from matsmith.models.compression import Compressed, compressed
-from matsmith.models.relaxation import EV_PER_ANGSTROM3_IN_GPA
 from matsmith.tools.base import Args, Deps, StructureRef, tool
 from matsmith.tools.phonons import missing as missing_phonons
 from matsmith.tools.potential import identity as potential_identity
 from matsmith.tools.potential import is_default, name_of, potential
+from matsmith.tools.pressure_competitors import Competitors, Form, competitors_of
 from matsmith.tools.relaxed_input import failed_relaxation
 from matsmith.tools.results import foreign_energy, method_of
 from matsmith.tools.stability import POLYMORPH_SIGMA_EV_PER_ATOM
 
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
 NAME = "energy_above_hull_at_conditions"
 _GIVEN = "as given"
-# Static energies are taken at volumes without pressure; a solid of 100 GPa gives way by so much of p V.
-_SOFTNESS_PER_GPA, _LEAST_SHARE = 0.004, 0.6
-_MOST_SCREENED, _MOST_RELAXED = 400, 120
 _STABLE_EV_PER_ATOM = 1e-4
+# At 17 measured boundaries between forms the potential's enthalpies differ by so much in 68 of 100, beside what volumes and pressures
+# leave open (benchmarks/pressure_transitions.py --boundaries): forms that pressure brings have other neighbours.
+_OTHER_COORDINATION_SIGMA_EV_PER_ATOM = 0.05
+_ALIKE = 0.005
+# The tool that has the vibrations, and its quantity.
+_VIBRATIONS_BY = {
+    "quasi-harmonic": ("quasi_harmonic", "vibrational_gibbs_energy"),
+    "harmonic": ("phonons", "vibrational_free_energy"),
+}
 
 
 class PressureStabilityArgs(Args):
@@ -59,26 +63,16 @@ class PressureStabilityArgs(Args):
     temperature_k: float | None = Field(
         default=None, ge=0, le=3000, description="temperature in K; without it enthalpies at 0 K"
     )
+    vibrations: Literal["quasi-harmonic", "harmonic"] = Field(
+        default="quasi-harmonic",
+        description="at a temperature: with thermal expansion, or at the volume of 0 K, which takes a seventh of the time",
+    )
     forms: int = Field(
         default=4,
         ge=1,
         le=20,
         description="structure types of each formula that are compressed, the likeliest first",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """A crystal that competes: its formula, what it is called, and what it is under the pressure."""
-
-    formula: str
-    label: str
-    state: Compressed
-
-    @property
-    def amounts(self) -> dict[str, float]:
-        """Atoms of each element in a formula unit."""
-        return {symbol: float(n) for symbol, n in key_amounts(self.formula).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,27 +91,10 @@ def _identity(settings: Settings) -> str:
     return f"{potential_identity(settings)}:{library_version()}:{shipped_identity()}:{version}"
 
 
-@tool(
-    name="pressure_stability",
-    title="Stability under pressure",
-    measures=(NAME,),
-    cost_s=60.0,
-    needs_worker=True,
-    identity=_identity,
-)
-def run(args: PressureStabilityArgs, *, deps: Deps) -> Outcome:
-    """Enthalpy (eV/atom) of a crystal above what it could turn into under a pressure; Gibbs energy with a temperature.
-
-    The quantity `energy_above_hull_at_conditions` is negative where it is the lowest. Facts: what it would turn into, with the
-    structure types and their volumes, and how many forms were compressed. The answer can refute, and confirms nothing. The
-    structure returned is the crystal under the pressure. Typed failures: foreign_energy, no_references, dynamically_unstable,
-    too_large, and those of the relaxation.
-
-    Example: matsmith tool pressure_stability --args '{"structure": "quartz.cif", "pressure_gpa": 8}'
-    """
-    given = deps.crystal(args.structure)
-    if not is_default(deps.settings):
-        return foreign_energy(name_of(deps.settings))
+def _refusal(given: Crystal, args: PressureStabilityArgs, *, settings: Settings) -> Outcome | None:
+    """The typed failure of a crystal whose competitors cannot be compressed, or None."""
+    if not is_default(settings):
+        return foreign_energy(name_of(settings))
     uncovered = [symbol for symbol in given.elements if symbol not in SHIPPED_ELEMENTS]
     if uncovered or len(given.elements) > MOST_ELEMENTS:
         reason = (
@@ -129,97 +106,83 @@ def run(args: PressureStabilityArgs, *, deps: Deps) -> Outcome:
             hint="Compare two forms of it by hand: matsmith tool relax with pressure_gpa, for each.",
         )
     if args.temperature_k is not None:
-        reason = missing_phonons(deps.settings)
+        reason = missing_phonons(settings)
         if reason is not None:
             return Outcome.failed("missing", f"At a temperature {reason}", hint="Leave out temperature_k.")
-    own = reduced_key(given.amounts)
-    starts = [(own, _GIVEN, given.to_pymatgen()), *_competitors(given, args=args, deps=deps)]
-    forms: list[Form] = []
-    candidate: Form | None = None
-    for place, result in compressed(
-        (structure for _, _, structure in starts),
-        potential=potential(deps.settings),
-        pressure_gpa=args.pressure_gpa,
-    ):
-        formula, label, _ = starts[place]
-        if isinstance(result, Compressed):
-            made = Form(formula=formula, label=label, state=result)
-            if place == 0:
-                candidate = made
+    return None
+
+
+def run_many(batch: Sequence[PressureStabilityArgs], *, deps: Deps) -> Iterator[tuple[int, Outcome]]:
+    """Crystals under one pressure are relaxed in shared batches; competitors of a formula once for all of its crystals."""
+    last = time.perf_counter()
+
+    def timed(outcome: Outcome) -> Outcome:
+        nonlocal last
+        now = time.perf_counter()
+        before, last = last, now
+        return outcome.model_copy(update={"wall_s": now - before})
+
+    groups: dict[float, list[int]] = {}
+    for index, args in enumerate(batch):
+        refusal = _refusal(deps.crystal(args.structure), args, settings=deps.settings)
+        if refusal is None:
+            groups.setdefault(args.pressure_gpa, []).append(index)
+        else:
+            yield index, timed(refusal)
+    for pressure, indices in groups.items():
+        structures = [deps.crystal(batch[index].structure).to_pymatgen() for index in indices]
+        results = compressed(structures, potential=potential(deps.settings), pressure_gpa=pressure)
+        for place, result in results:
+            index = indices[place]
+            if isinstance(result, Compressed):
+                yield index, timed(_judged(result, args=batch[index], deps=deps))
             else:
-                forms.append(made)
-        elif place == 0:
-            return failed_relaxation(f"Under {args.pressure_gpa:g} GPa", result)
-        deps.note(
-            f"{given.formula}: {len(forms)} of {len(starts)} forms compressed to {args.pressure_gpa:g} GPa"
-        )
-    if candidate is None:  # the relaxer answers for every crystal, so this one cannot be missing
-        return Outcome.failed("unconverged", "The crystal was not relaxed.")
-    hull = hull_of(candidate, forms, elements=given.elements)
+                yield index, timed(failed_relaxation(f"Under {pressure:g} GPa", result))
+
+
+def _judged(state: Compressed, *, args: PressureStabilityArgs, deps: Deps) -> Outcome:
+    """A compressed crystal held against its competitors."""
+    given = deps.crystal(args.structure)
+    candidate = Form(formula=reduced_key(given.amounts), label=_GIVEN, state=state)
+    against = competitors_of(
+        given.elements,
+        own=candidate.formula,
+        pressure_gpa=args.pressure_gpa,
+        most_types=args.forms,
+        settings=deps.settings,
+        note=deps.note,
+    )
+    hull = hull_of(candidate, against.forms, elements=given.elements)
     if hull is None:
         return Outcome.failed(
             "no_references",
             f"No form of an element of {given.formula} could be relaxed under {args.pressure_gpa:g} GPa.",
             hint="Take a lower pressure.",
         )
-    return _outcome(candidate, hull, tried=len(starts), compressed_forms=len(forms), args=args, deps=deps)
+    return _outcome(candidate, hull, against=against, args=args, deps=deps)
 
 
-def _competitors(
-    given: Crystal, *, args: PressureStabilityArgs, deps: Deps
-) -> list[tuple[str, str, Structure]]:
-    """(formula, label, start) of every form to compress: shipped, measured, and the likeliest types of the library."""
-    from matsmith.knowledge.crystals import find
-    from matsmith.knowledge.phases import shipped_phases
+@tool(
+    name="pressure_stability",
+    title="Stability under pressure",
+    version="2",
+    measures=(NAME,),
+    cost_s=60.0,
+    needs_worker=True,
+    identity=_identity,
+    run_many=run_many,
+)
+def run(args: PressureStabilityArgs, *, deps: Deps) -> Outcome:
+    """Enthalpy (eV/atom) of a crystal above what it could turn into under a pressure; Gibbs energy with a temperature.
 
-    own = reduced_key(given.amounts)
-    found: list[tuple[str, str, Structure]] = []
-    formulas = {own, *given.elements}
-    for phase in shipped_phases(given.elements):
-        key = reduced_key(phase.formula)
-        formulas.add(key)
-        found.append((key, f"{phase.prototype}, shipped", phase.crystal().to_pymatgen()))
-    for key in sorted(formulas):
-        found += [
-            (key, f"{entry.name}, measured", entry.structure().get_primitive_structure())
-            for entry in find(key)
-        ]
-    found += _from_library(sorted(formulas), args=args, deps=deps)
-    # The candidate's own formula and the elements first, so that a cut for the time takes neither.
-    found.sort(key=lambda entry: (entry[0] != own, len(key_amounts(entry[0])) > 1))
-    return found[:_MOST_RELAXED]
+    The quantity `energy_above_hull_at_conditions` is negative where it is the lowest. Facts: what it would turn into, with the
+    structure types and their volumes, and how many forms were compressed. The answer can refute, and confirms nothing. The
+    structure returned is the crystal under the pressure. Typed failures: foreign_energy, no_references, and those of the relaxation;
+    with a temperature also those of quasi_harmonic or of phonons (dynamically_unstable, rough, out_of_range, molten, too_large).
 
-
-def _from_library(
-    formulas: Sequence[str], *, args: PressureStabilityArgs, deps: Deps
-) -> Iterator[tuple[str, str, Structure]]:
-    """The structure types of each formula that are lowest under the pressure by their static energies."""
-    from matsmith.tools.competing_screening import Screened, decorations_of, formula_key, screen
-    from matsmith.tools.reference_evaluation import crystal_of
-
-    share = max(_LEAST_SHARE, 1 - _SOFTNESS_PER_GPA * args.pressure_gpa)
-    work = args.pressure_gpa / EV_PER_ANGSTROM3_IN_GPA * share
-
-    def enthalpy(one: Screened) -> float:
-        atoms = one.decoration.prototype.atoms
-        volume = crystal_of(one.decoration).volume * math.exp(one.log_volume_change) / atoms
-        return one.energy_ev_per_atom + work * volume
-
-    by_elements: dict[tuple[str, ...], list[str]] = {}
-    for formula in formulas:
-        by_elements.setdefault(tuple(sorted(key_amounts(formula))), []).append(formula)
-    for elements, wanted in by_elements.items():
-        fitting = [d for d in decorations_of(elements) if formula_key(d) in wanted][:_MOST_SCREENED]
-        ranked = sorted(
-            screen(fitting, potential=potential(deps.settings)),
-            key=lambda one: (enthalpy(one), one.decoration.prototype.name),
-        )
-        for formula in wanted:
-            of_formula = [one for one in ranked if formula_key(one.decoration) == formula]
-            for one in of_formula[: args.forms]:
-                structure = crystal_of(one.decoration)
-                structure.scale_lattice(structure.volume * math.exp(one.log_volume_change) * share)
-                yield formula, one.decoration.prototype.label, structure
+    Example: matsmith tool pressure_stability --args '{"structure": "quartz.cif", "pressure_gpa": 8}'
+    """
+    return next(iter(run_many([args], deps=deps)))[1]
 
 
 def hull_of(candidate: Form, forms: Sequence[Form], *, elements: Sequence[str]) -> Hull | None:
@@ -271,14 +234,13 @@ def _outcome(
     candidate: Form,
     hull: Hull,
     *,
-    tried: int,
-    compressed_forms: int,
+    against: Competitors,
     args: PressureStabilityArgs,
     deps: Deps,
 ) -> Outcome:
     vibrations = (0.0, 0.0)
     if args.temperature_k is not None:
-        found = _vibrations(candidate, hull, args=args, deps=deps)
+        found = _vibrations(candidate, hull, against=against, args=args, deps=deps)
         if isinstance(found, Outcome):
             return found
         vibrations = found
@@ -287,7 +249,10 @@ def _outcome(
     where = f"{args.pressure_gpa:g} GPa" + (
         "" if args.temperature_k is None else f" and {args.temperature_k:g} K"
     )
-    caveat = f"not refuted at {where}: compounds of three and more elements, and types outside the library, were not compressed"
+    caveat = (
+        f"at {where} this can refute and confirms nothing: compounds of three and more elements, and types outside the library, were not "
+        "compressed"
+    )
     molecular = [form.label for form, _ in hull.products if bonded_directions(form.state.structure) == 0]
     warnings = (
         [f"molecules ({', '.join(molecular)}) are held by dispersion, which the potential lacks"]
@@ -310,8 +275,8 @@ def _outcome(
             "vibrational_part_ev_per_atom": round(vibrations[0], 4),
             "turns_into": _listed(hull.products),
             "volume_angstrom3_per_atom": round(candidate.state.volume_angstrom3_per_atom, 4),
-            "forms_tried": tried,
-            "forms_compressed": compressed_forms,
+            "forms_tried": against.tried + 1,
+            "forms_compressed": len(against.forms) + 1,
             "word": "unstable" if value > _STABLE_EV_PER_ATOM else "not refuted",
             "inconclusive": {NAME: caveat},
         },
@@ -319,7 +284,7 @@ def _outcome(
         method=method_of(
             deps.settings,
             name="hull of enthalpies E + pV, candidate and competitors relaxed under the pressure"
-            + ("" if args.temperature_k is None else "; harmonic free energies at that volume"),
+            + ("" if args.temperature_k is None else f"; {args.vibrations} Gibbs energies of both sides"),
             reference="phases that ship, measured crystals and the library of structure types; fitted elemental references",
         ),
         warnings=tuple(warnings),
@@ -338,6 +303,12 @@ def _listed(products: Sequence[tuple[Form, float]]) -> list[JsonValue]:
     ]
 
 
+def _alike(one: Form, other: Form) -> bool:
+    """Whether two forms of a formula have one volume: pressure does not turn the one into the other."""
+    volumes = one.state.volume_angstrom3_per_atom, other.state.volume_angstrom3_per_atom
+    return abs(math.log(volumes[0] / volumes[1])) < _ALIKE
+
+
 def sigma_of(candidate: Form, hull: Hull) -> float:
     """Error of the enthalpy above the hull: of the energies, and of the volumes times the pressure, in eV/atom.
 
@@ -346,7 +317,12 @@ def sigma_of(candidate: Form, hull: Hull) -> float:
     """
     known = calibration("volume")
     one_formula = all(form.formula == candidate.formula for form, _ in hull.products)
-    energy = POLYMORPH_SIGMA_EV_PER_ATOM if one_formula else formation_energy(candidate.amounts, 0.0)[1]
+    if not one_formula:
+        energy = formation_energy(candidate.amounts, 0.0)[1]
+    elif all(_alike(form, candidate) for form, _ in hull.products):
+        energy = POLYMORPH_SIGMA_EV_PER_ATOM
+    else:
+        energy = _OTHER_COORDINATION_SIGMA_EV_PER_ATOM
     parts = [(candidate, 1.0), *((form, -share) for form, share in hull.products)]
     common = sum(share * form.state.work_ev_per_atom for form, share in parts)
     loose = [
@@ -361,33 +337,51 @@ def sigma_of(candidate: Form, hull: Hull) -> float:
 
 
 def _vibrations(
-    candidate: Form, hull: Hull, *, args: PressureStabilityArgs, deps: Deps
+    candidate: Form, hull: Hull, *, against: Competitors, args: PressureStabilityArgs, deps: Deps
 ) -> tuple[float, float] | Outcome:
-    """Harmonic free energy of the candidate less that of its products at the temperature, and its error, eV/atom."""
-    from matsmith.tools.phonons import PhononArgs
-    from matsmith.tools.phonons import run_many as measure
-
-    parts = [(candidate, 1.0), *((form, -share) for form, share in hull.products)]
-    inputs = {str(n): Crystal.from_pymatgen(form.state.structure) for n, (form, _) in enumerate(parts)}
-    calls = [
-        PhononArgs(structure=key, temperature_k=args.temperature_k or 0.0, pressure_gpa=args.pressure_gpa)
-        for key in inputs
-    ]
+    """What vibrations and expansion add to the candidate less what they add to its products, and its error, eV/atom."""
+    temperature = args.temperature_k or 0.0
     value, errors = 0.0, list[float]()
-    for place, outcome in measure(calls, deps=Deps(settings=deps.settings, inputs=inputs, seed=deps.seed)):
-        form, share = parts[place]
-        deps.note(f"{form.formula} ({form.label}): vibrations at {args.temperature_k:g} K")
-        if outcome.failure is not None:
-            which = "The crystal" if place == 0 else f"{form.formula} ({form.label})"
+    for form, share in [(candidate, 1.0), *((form, -share) for form, share in hull.products)]:
+        own = form is candidate
+        key = (form.formula, form.label, temperature, args.vibrations)
+        found = None if own else against.vibrations.get(key)
+        if found is None:
+            deps.note(f"{form.formula} ({form.label}): vibrations at {temperature:g} K")
+            found = _vibrations_of(form, args=args, deps=deps)
+            if not own:
+                against.vibrations[key] = found
+        if isinstance(found, Outcome):
+            failure = found.failure
+            which = "The crystal" if own else f"{form.formula} ({form.label})"
             return Outcome.failed(
-                outcome.failure.code,
-                f"{which} under {args.pressure_gpa:g} GPa: {outcome.failure.message}",
-                hint="Leave out temperature_k for the enthalpies at 0 K.",
+                failure.code if failure else "failed",
+                f"{which} under {args.pressure_gpa:g} GPa: {failure.message if failure else ''}",
+                hint="Leave out temperature_k for the enthalpies at 0 K"
+                + ("." if args.vibrations == "harmonic" else ', or take vibrations="harmonic".'),
             )
-        found = outcome.quantities["vibrational_free_energy"]
-        value += share * found.value
-        errors.append(share * found.sigma)
+        value += share * found[0]
+        errors.append(share * found[1])
     return value, math.hypot(*errors)
+
+
+def _vibrations_of(form: Form, *, args: PressureStabilityArgs, deps: Deps) -> tuple[float, float] | Outcome:
+    """What vibrations add to one form's enthalpy at the temperature, with its error, eV/atom; or why there is nothing."""
+    from matsmith.tools.registry import get_tool
+
+    tool_name, quantity = _VIBRATIONS_BY[args.vibrations]
+    measure = get_tool(tool_name)
+    call = measure.args.model_validate(
+        {"structure": "form", "temperature_k": args.temperature_k, "pressure_gpa": args.pressure_gpa}
+    )
+    inputs = {"form": Crystal.from_pymatgen(form.state.structure)}
+    outcome = measure.run(call, deps=Deps(settings=deps.settings, inputs=inputs, seed=deps.seed))
+    if outcome.failure is not None:
+        return outcome
+    if outcome.facts.get("dynamically_stable") is False:
+        return Outcome.failed("dynamically_unstable", "; ".join(outcome.warnings))
+    found = outcome.quantities[quantity]
+    return found.value, found.sigma
 
 
 TOOL = run

@@ -214,7 +214,13 @@ def _quantities(
             unit="eV/atom",
             sigma=math.hypot(static, (stiff.gibbs_ev - soft.gibbs_ev) / 2),
             truth=Truth.DFT_0K,
-        )
+        ),
+        "vibrational_gibbs_energy": Quantity(
+            value=state.gibbs_ev - made.static_enthalpy_ev(pressure_gpa=args.pressure_gpa),
+            unit="eV/atom",
+            sigma=abs(stiff.gibbs_ev - soft.gibbs_ev) / 2,
+            truth=Truth.EXPERIMENT_AT_CONDITIONS,
+        ),
     }
     if expansion is not None:
         quantities["thermal_expansion"] = Quantity(
@@ -283,6 +289,7 @@ def _identity(settings: Settings) -> str:
 @tool(
     name="quasi_harmonic",
     title="Gibbs energy and thermal expansion",
+    version="2",
     cost_s=60.0,
     needs_worker=True,
     identity=_identity,
@@ -292,7 +299,8 @@ def _identity(settings: Settings) -> str:
 def run(args: QuasiHarmonicArgs, *, deps: Deps) -> Outcome:
     """Linear thermal expansion (1/K, against experiment) and Gibbs energy (eV/atom) of a crystal at a temperature and pressure.
 
-    The Gibbs energy is in the potential's own reference (of the default: the Materials Project scale). Facts: volume, bulk modulus
+    The Gibbs energy is in the potential's own reference (of the default: the Materials Project scale); what vibrations and expansion
+    add to the enthalpy of the resting atoms is given beside it. Facts: volume, bulk modulus
     and Grueneisen parameter there. Typed failures: out_of_range, molten, rough, dynamically_unstable, too_large, and those of
     the relaxation.
 

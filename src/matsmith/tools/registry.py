@@ -15,6 +15,8 @@ _MODULES = {
     "known_crystal": "matsmith.tools.known_crystal",
     "known_property": "matsmith.tools.known_property",
     "known_moduli": "matsmith.tools.known_moduli",
+    "known_pressure_form": "matsmith.tools.known_pressure_form",
+    "known_voltage": "matsmith.tools.known_voltage",
     "composition_prediction": "matsmith.tools.composition_prediction",
     "element_price": "matsmith.tools.element_price",
     "supply": "matsmith.tools.supply",
@@ -74,7 +76,9 @@ def get_tool(name: str) -> Tool:
 
 
 # Tools that only know what has been measured or computed before: for a new material they have no answer.
-LOOK_UPS = frozenset({"known_crystal", "known_moduli", "known_property"})
+LOOK_UPS = frozenset(
+    {"known_crystal", "known_moduli", "known_pressure_form", "known_property", "known_voltage"}
+)
 
 
 # Tools that predict from the formula alone: they rule out and order, and confirm nothing.

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import JsonValue
 
 from matsmith.core.errors import DataError, SpecError
 from matsmith.core.verdict import DISAGREEMENT_SIGMAS
 from matsmith.knowledge.table_moduli import table_moduli
 from matsmith.models.predictors.library import predicted, weights_identity
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 Modulus = Literal["bulk_modulus", "shear_modulus"]
 
@@ -49,6 +54,46 @@ def opinion_on(name: Modulus, formula: str) -> Opinion | str:
         sigma_gpa=math.hypot(factor * found.sigma, known.errors[name].of(value)),
         source=found.method,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShearOpinion:
+    """What the composition says beside a shear modulus of the potential: an opinion or why there is none, and the one that differs."""
+
+    said: Opinion | str
+    doubted: Opinion | None
+    words: str
+
+    @property
+    def fact(self) -> JsonValue:
+        """As it stands among the facts of a record."""
+        if isinstance(self.said, str):
+            return self.said
+        return {
+            "shear_modulus_gpa": round(self.said.value_gpa, 2),
+            "sigma_gpa": round(self.said.sigma_gpa, 2),
+            "agrees": self.doubted is None,
+            "source": self.said.source,
+        }
+
+
+def opinion_on_shear(
+    structure: Structure, *, shear_gpa: float, sigma_gpa: float, pressure_gpa: float = 0.0
+) -> ShearOpinion:
+    """Hold a shear modulus of the potential against what the composition of the crystal says; `words` are empty where both agree."""
+    formula = str(structure.composition.reduced_formula)
+    said = (
+        "models of compositions know ambient pressure alone"
+        if pressure_gpa
+        else opinion_on("shear_modulus", formula)
+    )
+    if isinstance(said, str) or not said.differs(shear_gpa, sigma_gpa):
+        return ShearOpinion(said=said, doubted=None, words="")
+    words = (
+        f"two methods disagree on the shear modulus: {shear_gpa:.0f} GPa by the potential, {said.value_gpa:.0f} ± "
+        f"{said.sigma_gpa:.0f} GPa by the composition"
+    )
+    return ShearOpinion(said=said, doubted=said, words=words)
 
 
 def opinions_identity() -> str:

@@ -78,6 +78,7 @@ def _silence(settings: Settings) -> DataError | None:
 @tool(
     name="stability",
     title="Energy above hull",
+    version="2",
     measures=("energy_above_hull", "formation_energy"),
     cost_s=0.05,
     identity=_identity,
@@ -169,10 +170,21 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
         warnings.append(
             f"it lies {-1000 * above:.0f} meV/atom below the hull, beyond its error: the references lack a phase, or the potential fails"
         )
-    if known is None and gap > _SAME_FORM_EV_PER_ATOM:
+    lacking, hull_error = "", error
+    own = references.phase(crystal.formula)
+    if stands_in and own is not None and above < -_DOUBT_SIGMAS * error:
+        # What is left without its own row says how deep it lies, and nothing about the lowest form of the formula.
+        lacking = (
+            f"{references.title} ({references.date}) has no row of {crystal.formula}, which lies {-1000 * above:.0f} meV/atom below the "
+            "others: it was held against the form of it that ships, by the same potential, which can refute and confirm nothing"
+        )
+        warnings.append(lacking)
+        above = max(0.0, value - own.formation_energy_ev_per_atom)
+        hull_error = POLYMORPH_SIGMA_EV_PER_ATOM
+    elif known is None and gap > _SAME_FORM_EV_PER_ATOM:
         # The lower form may lie below the rest, and is the hull then: nothing lies below its own lowest form.
         lowest, spread = rectified(above - gap, error)
-        above, error = lowest + gap, math.hypot(spread, POLYMORPH_SIGMA_EV_PER_ATOM)
+        above, hull_error = lowest + gap, math.hypot(spread, POLYMORPH_SIGMA_EV_PER_ATOM)
     # The word goes by the likeliest energy: the mean of a cut-off error lies above it, and would call a phase that is
     # the table's own lowest one unstable.
     likeliest = others.energy_above_hull(
@@ -182,7 +194,7 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
     likeliest = max(likeliest, gap)
     return Outcome(
         quantities={
-            "energy_above_hull": Quantity(value=above, unit="eV/atom", sigma=error, truth=Truth.DFT_0K),
+            "energy_above_hull": Quantity(value=above, unit="eV/atom", sigma=hull_error, truth=Truth.DFT_0K),
             "formation_energy": Quantity(value=value, unit="eV/atom", sigma=error, truth=Truth.DFT_0K),
         },
         facts={
@@ -191,8 +203,10 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
             "complete": references.complete,
             **_waiting_facts(references, failure),
             **_search_facts(references, searched),
-            "conclusive": references.tier != "shipped" and agrees,
-            "inconclusive": _inconclusive(references, agrees=agrees),
+            "conclusive": references.tier != "shipped" and agrees and not lacking,
+            "inconclusive": {"energy_above_hull": lacking}
+            if lacking
+            else _inconclusive(references, agrees=agrees),
             "formula_in_references": known is not None,
             "formation_energy_from_potential_ev_per_atom": round(formation, 4),
             **({"correction": guesses.note} if chosen else {}),
@@ -205,7 +219,9 @@ def run(args: StabilityArgs, *, deps: Deps) -> Outcome:
                 for formula, _ in others.decomposition(crystal.formula)
                 if (phase := others.phase(formula)) is not None and phase.source == GAP_SOURCE
             ],
-            "word": references.verdict(likeliest, threshold_ev_per_atom=RATE_THRESHOLD_EV_PER_ATOM),
+            "word": "not refuted"
+            if lacking
+            else references.verdict(likeliest, threshold_ev_per_atom=RATE_THRESHOLD_EV_PER_ATOM),
             **_rate_facts(references, searched),
             "competition_drawn": competition_fact(others, crystal.formula),
         },

@@ -7,7 +7,9 @@ constants from density-functional theory: the conductivities of universal potent
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -28,6 +30,7 @@ from matsmith.tools.melting import near_melting, refused_as_molten, swing_ratio
 from matsmith.tools.potential import is_default, name_of
 from matsmith.tools.reference_identity import tables_identity
 from matsmith.tools.results import method_of
+from matsmith.tools.second_opinion import opinion_on_shear, opinions_identity
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -108,59 +111,104 @@ def _metal(args: ThermalConductivityArgs, *, deps: Deps) -> Outcome | None:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Estimate:
+    """Slack's conductivity in W/(m K) with and without its fitted factor, and what it was made of."""
+
+    slack_w_per_m_k: float
+    factor: float
+    debye_k: float
+    grueneisen: float
+
+    @property
+    def value_w_per_m_k(self) -> float:
+        """The conductivity as it is given out."""
+        return self.factor * self.slack_w_per_m_k
+
+
+def _estimate(
+    structure: Structure, *, bulk_gpa: float, shear_gpa: float, temperature_k: float, settings: Settings
+) -> _Estimate:
+    mass = float(structure.composition.weight) / len(structure)
+    volume = structure.volume / len(structure)
+    debye = debye_temperature_of(structure, bulk_gpa=bulk_gpa, shear_gpa=shear_gpa)
+    gamma = grueneisen_parameter(poisson_ratio(bulk_gpa, shear_gpa))
+    slack = slack_conductivity_w_per_m_k(
+        debye_k=debye,
+        grueneisen=gamma,
+        mass_g_per_mol_atoms=mass,
+        volume_angstrom3_per_atom=volume,
+        atoms_in_primitive_cell=len(structure),
+        temperature_k=temperature_k,
+    )
+    amounts = {str(symbol): float(n) for symbol, n in structure.composition.as_dict().items()}
+    found = features_of(amounts, computed=1.0) if is_default(settings) else None
+    factor = 1.0
+    if found is not None:
+        spread = found["electronegativity_spread"]
+        factor = conductivity_errors().law.factor(
+            features(
+                debye_k=debye, mass_g_per_mol=mass, volume_angstrom3=volume, electronegativity_spread=spread
+            )
+        )
+    return _Estimate(slack_w_per_m_k=slack, factor=factor, debye_k=debye, grueneisen=gamma)
+
+
 def _outcome(result: ElasticResponse, *, args: ThermalConductivityArgs, deps: Deps) -> Outcome:
     moduli = moduli_of(result, settings=deps.settings)
     structure = result.structure
-    atoms = len(structure)
-    mass = float(structure.composition.weight) / atoms
-    volume = structure.volume / atoms
-    nu = poisson_ratio(moduli.bulk_gpa, moduli.shear_gpa)
-    debye = debye_temperature_of(structure, bulk_gpa=moduli.bulk_gpa, shear_gpa=moduli.shear_gpa)
-    slack = slack_conductivity_w_per_m_k(
-        debye_k=debye,
-        grueneisen=grueneisen_parameter(nu),
-        mass_g_per_mol_atoms=mass,
-        volume_angstrom3_per_atom=volume,
-        atoms_in_primitive_cell=atoms,
-        temperature_k=args.temperature_k,
-    )
-    amounts = {str(symbol): float(n) for symbol, n in structure.composition.as_dict().items()}
-    known = conductivity_errors()
-    factor, relative, reference = 1.0, _UNTESTED_RELATIVE_SIGMA, ""
-    found = features_of(amounts, computed=1.0)
-    if is_default(deps.settings) and found is not None:
-        factor = known.law.factor(
-            features(
-                debye_k=debye,
-                mass_g_per_mol=mass,
-                volume_angstrom3=volume,
-                electronegativity_spread=found["electronegativity_spread"],
-            )
+
+    def with_shear(shear_gpa: float) -> _Estimate:
+        return _estimate(
+            structure,
+            bulk_gpa=moduli.bulk_gpa,
+            shear_gpa=shear_gpa,
+            temperature_k=args.temperature_k,
+            settings=deps.settings,
         )
-        relative, reference = known.relative_sigma, f"{known.source}, version {known.version}"
-    else:
+
+    made = with_shear(moduli.shear_gpa)
+    known = conductivity_errors()
+    amounts = {str(symbol): float(n) for symbol, n in structure.composition.as_dict().items()}
+    relative, reference = known.relative_sigma, f"{known.source}, version {known.version}"
+    if not is_default(deps.settings) or features_of(amounts, computed=1.0) is None:
+        relative = _UNTESTED_RELATIVE_SIGMA
         reference = f"{name_of(deps.settings)} was not held against measurement here: no correction, and an assumed error"
-    square = mean_square_displacement_angstrom2(args.temperature_k, debye_k=debye, mass_g_per_mol=mass)
+    mass = float(structure.composition.weight) / len(structure)
+    square = mean_square_displacement_angstrom2(args.temperature_k, debye_k=made.debye_k, mass_g_per_mol=mass)
     ratio = swing_ratio(structure, mean_square_angstrom2=square)
     refusal = refused_as_molten(structure, temperature_k=args.temperature_k, ratio=ratio)
     if refusal is not None:
         return refusal
-    caveat = near_melting(ratio) or _caveat(result, args=args, largest_cell=known.largest_cell)
-    value = factor * slack
+    opinion = opinion_on_shear(
+        structure,
+        shear_gpa=moduli.shear_gpa,
+        sigma_gpa=moduli.error("shear_modulus").of(moduli.shear_gpa),
+    )
+    caveat = (
+        near_melting(ratio) or _caveat(result, args=args, largest_cell=known.largest_cell) or opinion.words
+    )
+    value = made.value_w_per_m_k
+    # Where the second opinion differs beyond the errors, both are possible, and so is what lies between.
+    other = value if opinion.doubted is None else with_shear(opinion.doubted.value_gpa).value_w_per_m_k
     warning = f"an order of magnitude: the error of {100 * relative:.0f} % was measured on {known.crystals} crystals"
     return Outcome(
         quantities={
             "thermal_conductivity": Quantity(
-                value=value, unit="W/(m*K)", sigma=relative * value, truth=Truth.EXPERIMENT_300K
+                value=value,
+                unit="W/(m*K)",
+                sigma=math.hypot(relative * value, other - value),
+                truth=Truth.EXPERIMENT_300K,
             )
         },
         facts={
             "temperature_k": args.temperature_k,
-            "uncorrected_slack_w_per_m_k": round(slack, 3),
-            "correction_factor": round(factor, 4),
-            "debye_temperature_k": round(debye, 1),
-            "grueneisen_parameter": round(grueneisen_parameter(nu), 3),
-            "atoms_in_primitive_cell": atoms,
+            "uncorrected_slack_w_per_m_k": round(made.slack_w_per_m_k, 3),
+            "correction_factor": round(made.factor, 4),
+            "debye_temperature_k": round(made.debye_k, 1),
+            "grueneisen_parameter": round(made.grueneisen, 3),
+            "second_opinion_on_shear": opinion.fact,
+            "atoms_in_primitive_cell": len(structure),
             "inconclusive": {"thermal_conductivity": caveat} if caveat else {},
         },
         method=method_of(
@@ -181,12 +229,14 @@ def _caveat(result: ElasticResponse, *, args: ThermalConductivityArgs, largest_c
 
 
 def _identity(settings: Settings) -> str:
-    return f"{elastic_identity(settings)}:{conductivity_errors().version}:{tables_identity(settings)}"
+    versions = f"{conductivity_errors().version}:{opinions_identity()}"
+    return f"{elastic_identity(settings)}:{versions}:{tables_identity(settings)}"
 
 
 @tool(
     name="thermal_conductivity",
     title="Lattice thermal conductivity, estimate",
+    version="2",
     measures=("thermal_conductivity",),
     cost_s=8.0,
     needs_worker=True,

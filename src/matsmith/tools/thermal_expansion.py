@@ -7,6 +7,7 @@ directions. Frameworks of corner-sharing polyhedra, which may even shrink, lie o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from pydantic import Field
@@ -28,6 +29,7 @@ from matsmith.tools.elastic_moduli import debye_temperature_of, elastic_identity
 from matsmith.tools.melting import near_melting, refused_as_molten, swing_ratio
 from matsmith.tools.potential import is_default, name_of
 from matsmith.tools.results import method_of
+from matsmith.tools.second_opinion import opinion_on_shear, opinions_identity
 
 _TESTED_K = (250.0, 350.0)
 # Assumed, not measured: for a potential that was not held against the measured tensors.
@@ -65,14 +67,28 @@ def _outcome(result: ElasticResponse, *, args: ThermalExpansionArgs, deps: Deps)
             "taken from.",
             hint="quasi_harmonic computes the expansion, with a larger error.",
         )
+
+    def expansion_per_k(debye_k: float) -> float:
+        return linear_expansion_per_k(
+            grueneisen=gamma,
+            temperature_k=args.temperature_k,
+            debye_k=debye_k,
+            bulk_gpa=moduli.bulk_gpa,
+            volume_angstrom3_per_atom=volume,
+        )
+
     debye = debye_temperature_of(structure, bulk_gpa=moduli.bulk_gpa, shear_gpa=moduli.shear_gpa)
-    value = linear_expansion_per_k(
-        grueneisen=gamma,
-        temperature_k=args.temperature_k,
-        debye_k=debye,
-        bulk_gpa=moduli.bulk_gpa,
-        volume_angstrom3_per_atom=volume,
+    value = expansion_per_k(debye)
+    opinion = opinion_on_shear(
+        structure,
+        shear_gpa=moduli.shear_gpa,
+        sigma_gpa=moduli.error("shear_modulus").of(moduli.shear_gpa),
     )
+    # Where the second opinion differs beyond the errors, both are possible, and so is what lies between.
+    other = value
+    if opinion.doubted is not None:
+        shear = opinion.doubted.value_gpa
+        other = expansion_per_k(debye_temperature_of(structure, bulk_gpa=moduli.bulk_gpa, shear_gpa=shear))
     default = is_default(deps.settings)
     relative = known.grueneisen.relative_sigma if default else _UNTESTED_RELATIVE_SIGMA
     source = (
@@ -85,11 +101,18 @@ def _outcome(result: ElasticResponse, *, args: ThermalExpansionArgs, deps: Deps)
     refusal = refused_as_molten(structure, temperature_k=args.temperature_k, ratio=ratio)
     if refusal is not None:
         return refusal
-    caveat = near_melting(ratio) or _caveat(result, args=args, largest_cell=known.grueneisen.largest_cell)
+    caveat = (
+        near_melting(ratio)
+        or _caveat(result, args=args, largest_cell=known.grueneisen.largest_cell)
+        or opinion.words
+    )
     return Outcome(
         quantities={
             "thermal_expansion": Quantity(
-                value=value, unit="1/K", sigma=relative * value, truth=Truth.EXPERIMENT_300K
+                value=value,
+                unit="1/K",
+                sigma=math.hypot(relative * value, other - value),
+                truth=Truth.EXPERIMENT_300K,
             )
         },
         facts={
@@ -99,6 +122,7 @@ def _outcome(result: ElasticResponse, *, args: ThermalExpansionArgs, deps: Deps)
             "open_structure": is_open(structure),
             "bulk_modulus_gpa": round(moduli.bulk_gpa, 2),
             "debye_temperature_k": round(debye, 1),
+            "second_opinion_on_shear": opinion.fact,
             "inconclusive": {"thermal_expansion": caveat} if caveat else {},
         },
         method=method_of(
@@ -128,12 +152,13 @@ def _caveat(result: ElasticResponse, *, args: ThermalExpansionArgs, largest_cell
 
 
 def _identity(settings: Settings) -> str:
-    return f"{elastic_identity(settings)}:{expansion_errors().version}"
+    return f"{elastic_identity(settings)}:{expansion_errors().version}:{opinions_identity()}"
 
 
 @tool(
     name="thermal_expansion",
     title="Thermal expansion, linear",
+    version="2",
     measures=("thermal_expansion",),
     cost_s=8.0,
     needs_worker=True,

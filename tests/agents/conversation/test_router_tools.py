@@ -105,6 +105,16 @@ MORE: list[tuple[str, Kind, str, tuple[str, ...]]] = [
     ("Is TiN.cif denser than that of gold?", CALC, "density", ("TiN.cif", "Au")),
     ("Please compute the density of MgO. Thank you.", CALC, "density", ("MgO",)),
     ("Compare the density of MgO.cif with TiN", CALC, "density", ("MgO.cif", "TiN")),
+    ("How fast does lithium move in Li3N at 800 K?", CALC, "diffusivity", ("Li3N",)),
+    ("What is the diffusion coefficient of lithium in LLZO.cif at 500 K?", CALC, "diffusivity", ("LLZO.cif",)),
+    ("Is stishovite stable at 10 GPa?", CALC, "pressure_stability", ("stishovite",)),
+    ("Is MgO.cif stable at 1500 K and 20 GPa?", CALC, "pressure_stability", ("MgO.cif",)),
+    ("What does quartz turn into at 8 GPa?", CALC, "pressure_stability", ("quartz",)),
+    ("Is MgO.cif stable at 1200 K in air?", CALC, "atmosphere_stability", ("MgO.cif",)),
+    ("Reaction energy of CaCO3 -> CaO + CO2 at 1000 K", CALC, "reaction_energy", ("CaCO3",)),
+    ("What does neodymium cost?", CALC, "element_price", ("Nd",)),
+    ("What will a kilogram of neodymium cost in 2040?", BOOKS, "", ()),
+    ("How does graphite turn into diamond?", BOOKS, "", ()),
 ]  # fmt: skip
 
 
@@ -145,3 +155,10 @@ def test_a_scan_brings_its_radiation_and_a_file_no_structure_type() -> None:
         assert "_prototype" not in found.arguments
     (wurtzite,) = route("density of ZnO in the wurtzite structure", FILES)
     assert wurtzite.arguments["_prototype"] == "wurtzite"
+
+
+def test_temperature_and_pressure_are_both_heard() -> None:
+    (found,) = route("Is MgO.cif stable at 1500 K and 200 kbar?", FILES)
+    assert (found.arguments["_temperature_k"], found.arguments["_pressure_gpa"]) == (1500.0, 20.0)
+    (reaction,) = route("energy of the reaction 2 Al + Fe2O3 -> Al2O3 + 2 Fe", FILES)
+    assert reaction.arguments["formula"] == "2 Al + Fe2O3 -> Al2O3 + 2 Fe"

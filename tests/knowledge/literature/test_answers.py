@@ -64,6 +64,7 @@ def conflicts(*texts: str) -> list[Contradiction]:
         ("What is the space group of Nd2Fe14B?", "P4_2/mnm"),
         ("conductivity of Li10GeP2S12", "12 mS/cm at 27 C"),
         ("How much hydrogen does MgH2 hold?", "7.6 wt%"),
+        ("How can sodium aluminium hydride be made to take hydrogen back?", "Doping NaAlH4 with titanium"),
     ],
 )
 def test_answers_are_sentences_of_the_notes(question: str, words: str) -> None:
@@ -82,6 +83,10 @@ def test_answers_are_sentences_of_the_notes(question: str, words: str) -> None:
         "What is the band gap of Cs3Sb2I9?",
         "What is the hardness of Li10GeP2S12?",
         "Who won the football world cup?",
+        "What will a kilogram of neodymium cost in 2040?",
+        "How much does neodymium cost?",
+        "What is the price of cobalt?",
+        "Which garnet will conduct lithium best in 2095?",
         "xyzzy quux",
     ],
 )

@@ -47,7 +47,11 @@ def test_what_is_forbidden_never_comes(furnished: Settings) -> None:
     found = _first(STIFF_OXIDE, furnished, count=150)
     assert found
     assert all("O" in c.crystal.elements and "Co" not in c.crystal.elements for c in found)
-    assert all(len(c.crystal.species) <= 20 for c in found)
+    # Of a measured crystal nothing dear need be computed: its cell may be larger.
+    most = STIFF_OXIDE.structure.known_atoms_max
+    assert all(
+        len(c.crystal.species) <= (most if c.lineage.note.startswith("measured") else 20) for c in found
+    )
 
 
 def test_no_candidate_comes_twice_or_again(bare: Settings) -> None:

@@ -7,11 +7,13 @@ literature's, and what sets bounds is an objective.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from matsmith.agents.conversation.commands import parsed_value
 from matsmith.agents.conversation.intents import Intent, Kind, Situation
 from matsmith.agents.conversation.materials import Mention, without
 from matsmith.agents.conversation.wanted import strip_wanted, wanted_in
+from matsmith.agents.objective.stability import ROOM_TEMPERATURE_K
 from matsmith.core.elements import is_element
 
 QUESTION = re.compile(
@@ -36,7 +38,7 @@ _IN_TYPE = re.compile(
 )
 # Reasons and reports are the literature's, whatever is named.
 _REASONS = re.compile(
-    r"^why\b|^(?:what|which factors?) (?:limits?|causes?|determines?|controls?|affects?|influences?|reduces?|increases?|makes?|happens|role|is known|strategies|methods|"
+    r"^why\b|^how (?:does|do|did|can|is|are)\b.*\b(?:turn|transform|change)\w* into\b|^(?:what|which factors?) (?:limits?|causes?|determines?|controls?|affects?|influences?|reduces?|increases?|makes?|happens|role|is known|strategies|methods|"
     r"do we)\b|^who\b|^has anyone\b|^(?:has|have) \w+ been\b|\b(?:doping|doped|dopants?|mechanisms?|synthesi[sz]\w*|reported|in terms of)\b",
     re.IGNORECASE,
 )
@@ -59,6 +61,11 @@ _RADIATION = re.compile(
     r"\b(copper|Cu|cobalt|Co|molybdenum|Mo)[ -]?K[ -]?(?:alpha|α|a)[ -]?(1)?(?!\w)", re.IGNORECASE
 )
 _ANODES = {"copper": "Cu", "cu": "Cu", "cobalt": "Co", "co": "Co", "molybdenum": "Mo", "mo": "Mo"}
+_REACTION_ENERGY = "reaction_energy"
+# Whole sides of formulas with their numbers: "2 Al + Fe2O3 -> Al2O3 + 2 Fe".
+_SIDE = r"(?:\d+(?:\.\d+)? ?)?[A-Z][\w().]*(?: ?\+ ?(?:\d+(?:\.\d+)? ?)?[A-Z][\w().]*)*"
+_REACTION = re.compile(rf"{_SIDE} ?(?:-+>|→|=) ?{_SIDE}")
+_AT_CONDITIONS = "energy_above_hull_at_conditions"
 _GASES = ("air", "oxygen", "nitrogen", "argon", "hydrogen", "vacuum")
 
 
@@ -69,6 +76,8 @@ def measured(bare: str, plain: str, situation: Situation, named: list[Mention]) 
     if all(one.kind == "pronoun" for one in materials):
         materials = _both(plain, situation) or materials
     wanted = wanted_in(without(plain, [one for one in named if one.kind != "pronoun"]))
+    if ("tool", _REACTION_ENERGY) in wanted:
+        return _reaction(plain, materials)
     if not wanted or not materials or not _is_calculation(bare, plain, materials):
         return []
     about = tuple(name_of(one) for one in materials)
@@ -79,9 +88,35 @@ def measured(bare: str, plain: str, situation: Situation, named: list[Mention]) 
     if element:
         arguments["_element"] = element
     return [
-        Intent(kind=Kind.CALCULATE, what=f"{kind}:{name}", about=about, arguments=arguments)
-        for kind, name in wanted
+        Intent(kind=Kind.CALCULATE, what=what, about=about, arguments=arguments)
+        for what in dict.fromkeys(_at_conditions(kind, name, arguments) for kind, name in wanted)
     ]
+
+
+def _reaction(plain: str, materials: list[Mention]) -> list[Intent]:
+    """The energy of a reaction that is written out; nothing where it is not."""
+    reaction = _REACTION.search(plain)
+    if reaction is None or not materials:
+        return []
+    arguments = {**_arguments(plain), "formula": reaction[0].strip()}
+    about = (name_of(materials[0]),)
+    return [Intent(kind=Kind.CALCULATE, what=f"tool:{_REACTION_ENERGY}", about=about, arguments=arguments)]
+
+
+def _at_conditions(kind: str, name: str, arguments: Mapping[str, object]) -> str:
+    """Stability is asked of the tool that knows the pressure, the gases or the heat that the sentence names.
+
+    >>> _at_conditions("property", "energy_above_hull", {"_pressure_gpa": 10.0})
+    'property:energy_above_hull_at_conditions'
+    """
+    pressed = bool(arguments.get("_pressure_gpa"))
+    heat = arguments.get("_temperature_k")
+    hot = isinstance(heat, float) and heat > ROOM_TEMPERATURE_K
+    if name == _AT_CONDITIONS and not pressed:
+        return "tool:atmosphere_stability" if hot or "_atmosphere" in arguments else "tool:pressure_stability"
+    if name != "energy_above_hull" or not (pressed or hot or "_atmosphere" in arguments):
+        return f"{kind}:{name}"
+    return f"property:{_AT_CONDITIONS}" if pressed else "tool:atmosphere_stability"
 
 
 def _is_calculation(bare: str, plain: str, materials: list[Mention]) -> bool:
@@ -145,13 +180,13 @@ def _arguments(text: str) -> dict[str, object]:
     surface = re.search(r"\((-?\d)[ ,]*(-?\d)[ ,]*(-?\d)\)", text)
     if surface:
         found["_miller"] = [int(surface[place]) for place in (1, 2, 3)]
-    temperature = re.search(r"\b(?:at|to|of) (-?\d+(?:\.\d+)?) ?(K|°\s?C)(?![\w/])", text)
+    temperature = re.search(r"\b(?:at|to|of|and) (-?\d+(?:\.\d+)?) ?(K|°\s?C)(?![\w/])", text)
     if temperature:
         celsius = temperature[2] != "K"
         found["_temperature_k"] = float(temperature[1]) + (273.15 if celsius else 0.0)
-    pressure = re.search(r"\b(?:at|under) (\d+(?:\.\d+)?) ?GPa\b", text)
+    pressure = re.search(r"\b(?:at|under|and|to) (\d+(?:\.\d+)?) ?(GPa|kbar)\b", text)
     if pressure:
-        found["_pressure_gpa"] = float(pressure[1])
+        found["_pressure_gpa"] = float(pressure[1]) / (10.0 if pressure[2] == "kbar" else 1.0)
     gas = re.search(rf"\bin ((?:dry )?(?:{'|'.join(_GASES)}))\b", text, re.IGNORECASE)
     if gas:
         found["_atmosphere"] = gas[1].lower()

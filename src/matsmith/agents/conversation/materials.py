@@ -51,7 +51,7 @@ _WORDS = frozenset(
     ]
 )
 _BEFORE_ELEMENT = re.compile(
-    r"(?:\bof|\bfor|\bis|\band|\bor|\bthan|\bvs\.?|\bversus|\bin|relax|pure|,|elemental|metallic)\s+$",
+    r"(?:\bof|\bfor|\bis|\band|\bor|\bthan|\bvs\.?|\bversus|\bin|relax|pure|,|elemental|metallic|\bwhat does|\bhow much does|\bhow (?:fast|quickly|easily|freely) do(?:es)?)\s+$",
     re.IGNORECASE,
 )
 

@@ -114,7 +114,7 @@ def _from_objective(spec: DesignSpec, text: str) -> DesignSpec:
         value = getattr(read.chemistry, name)
         if value != getattr(default.chemistry, name):
             setattr(chemistry, name, value)
-    for name in ("prototype", "space_groups", "atoms_min", "atoms_max"):
+    for name in ("prototype", "space_groups", "atoms_min", "atoms_max", "known_atoms_max"):
         value = getattr(read.structure, name)
         if value != getattr(default.structure, name):
             setattr(spec.structure, name, value)

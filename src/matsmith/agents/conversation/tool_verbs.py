@@ -19,6 +19,7 @@ _TURNS: tuple[tuple[str, str], ...] = (
     (r"(?:what|which|how high a) temperature\b.*\b(?:decompos\w+|breaks? down|falls? apart)|how hot can\b.*\b(?:get|be)\b", "property:decomposition_temperature"),
     (r"water (?:attacks?|dissolves?|corrodes?)|(?:dissolv\w+|corrod\w+|stable|survives?|lasts?|attacked|soluble) (?:in|by) (?:\w+ )?water", "tool:pourbaix"),
     (r"decompos(?:e|es|ed|ing)\b(?! temperature)|falls? apart|disproportionat\w+|metastable", "property:energy_above_hull"),
+    (r"(?:reaction|reactions?) (?:energy|enthalpy|gibbs energy)|(?:energy|enthalpy|gibbs energy) of (?:the )?reaction", "tool:reaction_energy"),
     (r"competes? with|competing (?:phases?|compounds?)|competitors?", "tool:competing_phases"),
     (r"(?:what|which) (?:\w+ )?phases? .*?\b(?:in|contains?|holds?|shows?|makes? up|mixture)\b|what is (?:my |the )?(?:powder|sample) made of", "tool:identify_phases"),
     (r"(?:x-?ray|diffraction|bragg|powder) (?:peaks?|lines?|reflections?|patterns?)|diffractogram|powder diffraction", "tool:xray_pattern"),
@@ -33,8 +34,13 @@ _TURNS: tuple[tuple[str, str], ...] = (
     (r"(?:remov|tak|pull|knock)\w* (?:out )?(?:an?|one|a single)\s(?:\w+ )?(?:atom|ion)(?: out)?|missing (?:atom|ion)s?|(?:\w+ )?vacanc(?:y|ies)(?: formation)?(?: energ(?:y|ies))?|"
      r"point defects?", "tool:vacancy_formation"),
     (r"percolat\w+|diffusion (?:path\w*|channels?|network)|conduction (?:path\w*|network)", "tool:ion_percolation"),
-    (r"barriers?\b.*\b(?:hop|jump|mov|diffus|migrat)\w*|(?:hop|jump|diffus|migrat)\w*\b.*\bbarriers?|how (?:easily|fast|freely)\b.*\b(?:hop|jump|mov|diffus|migrat)\w*",
+    (r"barriers?\b.*\b(?:hop|jump|mov|diffus|migrat)\w*|(?:hop|jump|diffus|migrat)\w*\b.*\bbarriers?|how (?:easily|freely)\b.*\b(?:hop|jump|mov|diffus|migrat)\w*",
      "property:migration_barrier"),
+    (r"how (?:fast|quickly|rapidly|slowly|far)\b.*\b(?:hop|jump|mov|diffus|migrat|travel)\w*|(?:self-)?diffusion (?:coefficients?|constants?|rates?)|tracer diffusion|diffusivit(?:y|ies)",
+     "property:diffusivity"),
+    (r"(?:turns?|transforms?|changes?) into|phase transitions?|transition pressures?|high-pressure (?:form|phase|polymorph)s?",
+     "property:energy_above_hull_at_conditions"),
+    (r"what (?:does|do|would) (?:(?:a |one )?(?:kilo\w*|kg|ton\w*) (?:of )?)?cost|how much (?:does|do|would) (?:(?:a |one )?(?:kilo\w*|kg|ton\w*) (?:of )?)?cost", "property:price"),
     (r"(?:elements?|raw materials?|ingredients?)\b.*\b(?:costs?|prices?)|costs? of (?:the )?(?:elements|raw materials|ingredients)|costs? (?:a|per) (?:kilo\w*|kg|ton\w*)|"
      r"how expensive", "property:price"),
     (r"\b(?:scarce|toxic|poisonous|scarcity|toxicity|supply risk|critical raw materials?)\b(?:.*\b(?:scarce|toxic|poisonous|scarcity|toxicity)\b)?", "tool:supply"),

@@ -22,7 +22,7 @@ BY_FORMULA = frozenset(("known_property", "known_moduli"))
 """Tables whose values belong to a formula, and to no structure of it."""
 # These look at a structure as it is; every other tool that takes one wants it relaxed.
 _AS_IT_IS = frozenset(
-    ("relax", "symmetry", "known_crystal", "known_property", "known_moduli", "composition_prediction", "element_price", "supply", "xray_pattern", "identify_phases", "screen",
+    ("relax", "symmetry", "known_pressure_form", "known_voltage", "known_crystal", "known_property", "known_moduli", "composition_prediction", "element_price", "supply", "xray_pattern", "identify_phases", "screen",
      "polymorphs")
 )  # fmt: skip
 # What these take must be there, so that they name no structure of their own accord.
@@ -102,6 +102,8 @@ class ToolsOnStructures:
         if missing:
             if missing == ["temperature_k"]:
                 raise ToolError(f"{tool.title} also needs a temperature.", hint="Say it, such as: at 1000 K.")
+            if missing == ["pressure_gpa"]:
+                raise ToolError(f"{tool.title} also needs a pressure.", hint="Say it, such as: at 10 GPa.")
             raise ToolError(
                 f"{tool.title} also needs {', '.join(missing)}.",
                 hint=f"Write it like: /run {tool.name} {missing[0]}=… structure={shelved.label!r}.",
@@ -149,7 +151,7 @@ def _meant(arguments: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
     given: dict[str, Any] = {}
     for said, names in (
         ("_miller", ("plane", "miller", "miller_index", "miller_indices", "hkl")),
-        ("_temperature_k", ("temperature_k", "temperature")),
+        ("_temperature_k", ("temperature_k", "temperature", "at_k")),
         ("_pressure_gpa", ("pressure_gpa", "pressure")),
         ("_element", ("ion", "element")),
         ("_atmosphere", ("atmosphere",)),

@@ -244,6 +244,7 @@ def _specification(draft: Draft, *, objective: str) -> DesignSpec:
         space_groups=draft.space_groups,
         atoms_min=least or 1,
         atoms_max=most or default_most,
+        known_atoms_max=most or max(default_most, _DEFAULT_SPEC.structure.known_atoms_max),
     )
     return DesignSpec(
         objective=objective,

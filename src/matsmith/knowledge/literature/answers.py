@@ -212,6 +212,10 @@ def judge(asked: Asked, passages: Sequence[Passage], *, similarity: float | None
     least = LEAST_SHARE if similarity is None else LEAST_STRENGTH - similarity
     if not asked.weights:
         return Judgement(refusal=_refusal("The question names nothing that could be looked up."))
+    if asked.future_year is not None:
+        return Judgement(
+            refusal=_refusal(f"{asked.future_year} lies ahead, and texts tell of what was found.")
+        )
     if not passages:
         return Judgement(refusal=_refusal("No passage shares a word with the question."))
     singles = [(support(asked, [passage]), passage) for passage in passages]

@@ -12,8 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 
+from matsmith.core.elements import SYMBOLS
 from matsmith.knowledge.literature.documents import Passage
 from matsmith.knowledge.literature.extraction.families import FAMILIES
 from matsmith.knowledge.literature.extraction.materials import Material, find_materials
@@ -31,12 +33,21 @@ needs reason value number typical high low large small main important effect way
 question material materials compound compounds become made help helps why does who whom whose let keep keeps kept turn turned put take
 takes instead case actually really usually often first find found limit limits limited stop stops come comes called give gives
 """
-_ASKING = frozenset(stem(word) for word in _ASKING_TEXT.split())
+_ASKING = frozenset(stem(token) for token in tokenize(_ASKING_TEXT))
 _SEVERAL = re.compile(
     r"\b(?:compare|compared|both|versus|vs|or|differ|difference|and which|than|respectively|better)\b",
     re.IGNORECASE,
 )
 _FORMULA_WEIGHT = 2.0
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+_YEAR = re.compile(r"\b(?:19|20|21)\d\d\b")
+_PRICE_ASKED = re.compile(
+    r"\bhow (?:much|expensive)\b.*\b(?:costs?|is|are)\b|\b(?:price|cost)s? (?:of|for) (?:an? |one )?|\bwhat (?:does|do|did|will|would)\b.*\bcost\b",
+    re.IGNORECASE,
+)
+_PRICE_GIVEN = re.compile(
+    r"[$€£]|\b(?:USD|EUR|dollars?|euros?|cents?)\b|\bper (?:kg|kilogram|tonne|ton)\b", re.IGNORECASE
+)
 _SHORTEST_PREFIX = 5
 # Units that too many properties share for a value alone to say which is meant.
 _COMMON_UNITS = frozenset({"", "K", "eV", "GPa/K", "percent"})
@@ -56,7 +67,9 @@ class Asked:
     """A question taken apart: its terms with their weights, the materials that it names (formula, or name), the properties.
 
     `compounds` are the materials that a passage must name too: those of at least two elements, but not one that the question only leans on
-    ("SrTiO3's cousin"). `written` has each as the question writes it; `properties` each with the stems of its words.
+    ("SrTiO3's cousin"). `written` has each as the question writes it; `properties` each with the stems of its words. `elements` are those of a
+    question that names no compound: a passage must name one of them, alone or in a formula. A `price` needs one in the passage,
+    and what lies in a `future_year` no text knows.
     """
 
     weights: dict[str, float]
@@ -66,6 +79,9 @@ class Asked:
     written: dict[str, str]
     properties: tuple[tuple[str, frozenset[str]], ...]
     several: bool
+    elements: frozenset[str] = frozenset()
+    price: bool = False
+    future_year: int | None = None
 
 
 def ask(question: str) -> Asked:
@@ -98,6 +114,11 @@ def ask(question: str) -> Asked:
             }.values()
         ),
         several=bool(_SEVERAL.search(question)) or len({m.formula or m.name for m in materials}) > 1,
+        elements=frozenset()
+        if compounds
+        else frozenset(material.formula for material in materials if material.formula in SYMBOLS),
+        price=bool(materials and _PRICE_ASKED.search(question)),
+        future_year=next((y for y in map(int, _YEAR.findall(question)) if y > date.today().year), None),
     )
 
 
@@ -146,7 +167,16 @@ def support(asked: Asked, passages: Sequence[Passage]) -> Support:
             for name, words in asked.properties
             if not words <= held and not _speaks_of(name, text, passages)
         ]
+    if asked.elements and not asked.elements & _elements_in(names):
+        absent += sorted(asked.written[symbol] for symbol in asked.elements)
+    if asked.price and not _PRICE_GIVEN.search(text):
+        absent.append("a price")
     return Support(share=covered / total, missing=tuple(missing), names_missing=tuple(absent))
+
+
+def _elements_in(names: frozenset[str]) -> frozenset[str]:
+    """The elements of every formula among names of materials."""
+    return frozenset(symbol for name in names for symbol in _SYMBOL.findall(name) if symbol in SYMBOLS)
 
 
 def holds(held: frozenset[str], term: str) -> bool:

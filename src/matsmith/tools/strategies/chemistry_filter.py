@@ -107,20 +107,24 @@ def conforms_chemistry(
     return None
 
 
-def conforms(spec: DesignSpec, crystal: Crystal, *, space_group: int | None) -> str | None:
+def conforms(
+    spec: DesignSpec, crystal: Crystal, *, space_group: int | None, known: bool = False
+) -> str | None:
     """Say in one sentence why a crystal does not fit the spec, or return None when it does.
 
-    `space_group` is the crystal's number where it is known already; it is found by spglib when the spec asks for one.
+    `space_group` is the crystal's number where it is known already; it is found by spglib when the spec asks for one. Of a crystal
+    that is `known` nothing dear may have to be computed: its cell may be larger where no size was asked for.
     """
     reason = conforms_chemistry(spec, crystal.amounts)
     if reason is not None:
         return reason
     wish = spec.structure
     atoms = len(crystal.species)
-    if not wish.atoms_min <= atoms <= wish.atoms_max or wish.atoms_min > 1:
+    most = max(wish.atoms_max, wish.known_atoms_max) if known else wish.atoms_max
+    if not wish.atoms_min <= atoms <= most or wish.atoms_min > 1:
         atoms = primitive_atoms(crystal)
-    if not wish.atoms_min <= atoms <= wish.atoms_max:
-        return f"Its primitive cell has {atoms} atoms; from {wish.atoms_min} to {wish.atoms_max} are wanted."
+    if not wish.atoms_min <= atoms <= most:
+        return f"Its primitive cell has {atoms} atoms; from {wish.atoms_min} to {most} are wanted."
     if wish.space_groups:
         number = space_group if space_group is not None else _space_group(crystal)
         if number not in wish.space_groups:

@@ -23,6 +23,7 @@ from matsmith.tools.strategies.chemistry_filter import conforms, conforms_chemis
 from matsmith.tools.strategies.interface import StrategyRequest
 from matsmith.tools.strategies.neighbours import Stoichiometry, roles
 from matsmith.tools.strategies.sources import (
+    MEASURED,
     KnownStructure,
     compound_keys,
     measured_keys,
@@ -62,7 +63,8 @@ class _Known:
         for score, item in _ordered(request, settings=settings):
             crystal = item.crystal if isinstance(item, KnownStructure) else item.crystal()
             number = item.space_group if isinstance(item, KnownStructure) else item.prototype.space_group
-            if conforms(request.spec, crystal, space_group=number) is not None:
+            measured = isinstance(item, KnownStructure) and item.origin.startswith(MEASURED)
+            if conforms(request.spec, crystal, space_group=number, known=measured) is not None:
                 continue
             candidate = _candidate(crystal, item, score=score, request=request)
             if candidate.id not in yielded:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _LARGEST_ATOMS = 100
 
 
+MEASURED = "measured:"
+"""How the origin of a measured crystal begins."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class NamedList:
     """Formulas that stand in one list of known materials; `label` names the list with its date or version."""
@@ -155,7 +159,7 @@ def _from_measured(crystal: MeasuredCrystal) -> KnownStructure:
     fitting = (p.name for p in called if p.space_group == crystal.space_group and p.atoms == len(structure))
     return KnownStructure(
         key=reduced_key(crystal.formula),
-        origin=f"measured: {crystal.name}",
+        origin=f"{MEASURED} {crystal.name}",
         prototype=next(fitting, crystal.prototype),
         space_group=crystal.space_group,
         crystal=Crystal.from_pymatgen(structure),

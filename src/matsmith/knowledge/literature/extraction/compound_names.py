@@ -117,6 +117,7 @@ MINERALS: dict[str, str] = {
     "zincite": "ZnO", "galena": "PbS", "pyrite": "FeS2", "cassiterite": "SnO2", "calcite": "CaCO3", "aragonite": "CaCO3",
     "fluorite": "CaF2", "halite": "NaCl", "cementite": "Fe3C", "cordierite": "Mg2Al4Si5O18", "mullite": "Al6Si2O13",
     "forsterite": "Mg2SiO4", "hydroxyapatite": "Ca5P3O13H", "black phosphorus": "P", "hard carbon": "C",
+    "sodium alanate": "NaAlH4", "lithium borohydride": "LiBH4", "sodium borohydride": "NaBH4",
     "alumina": "Al2O3", "silica": "SiO2", "magnesia": "MgO", "zirconia": "ZrO2", "titania": "TiO2", "ceria": "CeO2",
     "hafnia": "HfO2", "yttria": "Y2O3", "thoria": "ThO2", "urania": "UO2", "baddeleyite": "ZrO2", "ice": "H2O",
 }  # fmt: skip
@@ -161,6 +162,8 @@ COMPOUNDS: dict[str, str] = {
     "zirconium diboride": "ZrB2", "hafnium diboride": "HfB2", "rhenium diboride": "ReB2", "molybdenum disulfide": "MoS2",
     "tungsten disulfide": "WS2", "lithium cobalt oxide": "LiCoO2", "lithium iron phosphate": "LiFePO4",
     "yttrium aluminium garnet": "Y3Al5O12", "yttrium aluminum garnet": "Y3Al5O12", "gallium oxide": "Ga2O3",
+    "sodium aluminium hydride": "NaAlH4", "sodium aluminum hydride": "NaAlH4", "lithium aluminium hydride": "LiAlH4",
+    "lithium aluminum hydride": "LiAlH4", "magnesium hydride": "MgH2",
     "indium oxide": "In2O3", "boron arsenide": "BAs", "indium antimonide": "InSb", "gallium antimonide": "GaSb",
 }  # fmt: skip
 _ELEMENT = "|".join(sorted(ELEMENTS, key=len, reverse=True))

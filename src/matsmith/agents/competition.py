@@ -56,7 +56,9 @@ def judge_earlier_forms_again(context: RunContext, works: list[Work]) -> None:
         relaxed = context.ledger.consume(judgement.relaxed)
         if lower is None or _energy(relaxed) <= _energy(lower):
             continue
-        work = Work(candidate=candidate, relaxed=relaxed, novelty=judgement.novelty)
+        work = Work(
+            candidate=candidate, relaxed=relaxed, novelty=judgement.novelty, references=context.references
+        )
         work.records = [found for name in judgement.records if (found := context.ledger.record(name))]
         if _below_lower_form(context, work, lower=lower):
             work.judge(context.spec)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
+
+from matsmith.agents.context import RunContext
 from matsmith.agents.work import Work
+from matsmith.core.elements import parse_formula
 from matsmith.core.properties import PROPERTIES
 from matsmith.core.record import Status
 from matsmith.core.settings import Settings
 from matsmith.core.spec import Conditions, DesignSpec
 from matsmith.tools.base import Tool
-from matsmith.tools.registry import tools_for
+from matsmith.tools.registry import get_tool, tools_for
 
 _IN_GASES = frozenset({"atmosphere_stability", "decomposition_temperature", "pourbaix"})
 UNDER_PRESSURE = frozenset({"known_pressure_form", "pressure_stability"})
@@ -19,6 +24,8 @@ ATMOSPHERIC_GPA = 0.001
 _ROOM_K = 300.0
 # As far as tools/pressure_stability.py goes.
 _MOST_GPA = 300.0
+# A search looks at many: smaller and shorter than by default, at twice the error, which the verdicts count.
+_SHORT: dict[str, dict[str, float]] = {"md_elastic": {"size": 256, "length_ps": 10.0}}
 
 
 def is_pressed(conditions: Conditions) -> bool:
@@ -79,3 +86,30 @@ def unmet_pressure(conditions: Conditions, *, property_name: str, settings: Sett
     if not 0 < pressure <= _MOST_GPA:
         return f"at {pressure:g} GPa: enthalpies are compared from 0 to {_MOST_GPA:g} GPa"
     return ""
+
+
+def at_conditions(context: RunContext, name: str, *, elements: Iterable[str]) -> dict[str, str | float]:
+    """The arguments besides the structure of a protocol of molecular dynamics; none of another tool.
+
+    The potential covers the candidate's elements and those of the materials that targets compare with, so that both are measured by one method.
+    """
+    fields = get_tool(name).args.model_fields
+    if not {"potential", "temperature_k"} & fields.keys() or not name.startswith("md_"):
+        return {}
+    from matsmith.tools.lammps.failures import DynamicsError
+    from matsmith.tools.lammps.potentials import choose
+
+    given: dict[str, str | float] = {
+        key: value for key, value in _SHORT.get(name, {}).items() if key in fields
+    }
+    if context.settings.threads:
+        given["cores"] = context.settings.threads
+    temperature = context.spec.conditions.temperature_k
+    if "temperature_k" in fields and temperature is not None:
+        given["temperature_k"] = temperature
+    named = [target.reference for target in context.spec.targets if target.reference is not None]
+    covered = {*elements, *(symbol for formula in named for symbol in parse_formula(formula))}
+    # Without a potential the tool says why, as the typed failure of its record.
+    with contextlib.suppress(DynamicsError):
+        given["potential"] = choose(sorted(covered), settings=context.settings).id
+    return given

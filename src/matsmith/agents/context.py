@@ -19,6 +19,7 @@ from matsmith.core.candidate import Candidate
 from matsmith.core.directive import Directive
 from matsmith.core.errors import BudgetExceeded, LedgerError
 from matsmith.core.ledger import Ledger
+from matsmith.core.record import Record
 from matsmith.core.run import Event, EventKind, Evidence, Judgement
 from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec
@@ -26,6 +27,8 @@ from matsmith.tools.runner import ToolRunner
 
 # What a complaint quotes of an answer: a person is told that it was dropped, and never reads the number that was made up.
 _MADE_UP = re.compile(r"'[^']*\d[^']*'|\{r:[^}]*\}")
+REFERENCE = "reference"
+"""Kind of the entries that say of a record which material it measured for targets to compare with: key the record, body the formula."""
 # Kept back from the wall time for the last verdicts and the report.
 REPORT_RESERVE_S = 3.0
 
@@ -38,9 +41,16 @@ class Pace:
         default_factory=lambda: {"screen": 0.08, "relax": 1.0, "measure": 4.0, "generate": 0.02}
     )
 
+    _stages: set[str] = field(default_factory=set[str], repr=False)
+
+    def learnt(self, stage: str) -> bool:
+        """Whether a stage has been timed in this session."""
+        return stage in self._stages
+
     def learn(self, stage: str, *, seconds: float, count: int) -> None:
         """Take in what a batch has cost; recent batches weigh half."""
         if count > 0:
+            self._stages.add(stage)
             self.seconds[stage] = 0.5 * self.seconds[stage] + 0.5 * seconds / count
 
 
@@ -75,6 +85,14 @@ class RunContext:
     def spec(self) -> DesignSpec:
         """What is wanted."""
         return self.plan.spec
+
+    @cached_property
+    def references(self) -> dict[str, list[Record]]:
+        """What was measured of the materials that targets compare with, by formula; it grows as they are measured."""
+        found: dict[str, list[Record]] = {}
+        for entry in self.ledger.entries(REFERENCE):
+            found.setdefault(entry.body, []).append(self.ledger.consume(entry.key))
+        return found
 
     @property
     def elapsed_s(self) -> float:

@@ -235,7 +235,7 @@ def _query(
 
 def _interval(target: Target) -> Interval | None:
     """The bound that a target sets; None for the best of something."""
-    if target.value is None:
+    if target.value is None or target.reference is not None:
         return None
     if target.relation is Relation.BETWEEN and target.upper is not None:
         return Interval(low=target.value, high=target.upper)

@@ -24,10 +24,11 @@ from matsmith.core.directive import Directive
 from matsmith.core.errors import LedgerError
 from matsmith.core.proposal import Substitution
 from matsmith.core.run import EventKind
+from matsmith.core.spec import ALLOY
 from matsmith.core.steering import Steering
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies.interface import StrategyRequest
-from matsmith.tools.strategies.registry import KNOWN, PROPOSED, get_strategy, strategy_names
+from matsmith.tools.strategies.registry import ALLOYS, KNOWN, PROPOSED, get_strategy, strategy_names
 
 # A round screens this many candidates at most; more learn nothing new before the next directive.
 LARGEST_ROUND = 160
@@ -54,9 +55,14 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
     names = [
         name for name in strategy_names() if name != PROPOSED and get_strategy(name).missing(settings) is None
     ]
-    only_known = bool(looked_up_only(context.spec, settings=settings))
-    if only_known:
-        names = [name for name in names if name == KNOWN]
+    if looked_up_only(context.spec, settings=settings):
+        names = [KNOWN] if KNOWN in names else []
+    elif context.spec.structure.motif != ALLOY:
+        names.remove(ALLOYS)
+    elif len(context.spec.chemistry.required) > 1:
+        # Who asks for an alloy of these elements wants a solid solution; ordered compounds are what it is held against.
+        names = [ALLOYS]
+    only_known = names == [KNOWN]
     evidence, history = context.evidence(), context.history()
     view = in_view(history)
     room = capacity(context)
@@ -80,7 +86,7 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
         wanted = {PROPOSED: room - int(EXPLORING_SHARE * room), **wanted}
     context.tell(EventKind.ROUND, round_number=round_number, strategies=wanted, reason=plan.reason)
     started = time.monotonic()
-    explorer = next((name for name in names if name != KNOWN), "")
+    explorer = next((name for name in names if name not in (KNOWN, ALLOYS)), "")
     fresh = _draw(
         context, wanted=wanted, plan=plan, steering=steering, explorer=explorer, round_number=round_number
     )

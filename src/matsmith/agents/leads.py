@@ -106,7 +106,7 @@ def comparable(written: Sequence[str], *, conditions: Conditions) -> bool:
 
 def stance_of(low: float | None, high: float | None, target: Target) -> Stance:
     """How a reported interval stands to a target; an interval that leaves it open is only reported."""
-    if not target.is_constraint:
+    if not target.is_constraint or target.reference is not None:
         return Stance.REPORTED
     wanted = target.interval
     at_least = float("-inf") if low is None else low

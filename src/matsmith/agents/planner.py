@@ -13,8 +13,9 @@ from matsmith.agents.objective import find_contradictions
 from matsmith.agents.objective.stability import IN_ATMOSPHERE_EV_PER_ATOM
 from matsmith.agents.objective.unclear import unclear_words
 from matsmith.agents.reasoners.interface import Reasoner, Usage
+from matsmith.core.elements import parse_formula
 from matsmith.core.errors import SpecError
-from matsmith.core.properties import PROPERTIES
+from matsmith.core.properties import AT_TEMPERATURE, PROPERTIES
 from matsmith.core.quantity import Relation
 from matsmith.core.settings import Settings
 from matsmith.core.spec import DesignSpec, Target
@@ -22,8 +23,6 @@ from matsmith.tools.registry import get_tool, known_only, predicted_only, tools_
 
 SUPPLY = {"hhi_production", "hhi_reserves", "scarcest_abundance", "toxic_mass_fraction"}
 # Most tools here measure at 0 K or room temperature and no pressure; prices know no temperature.
-_ROOM_TEMPERATURE_K = 300.0
-_ROOM_TOLERANCE_K = 30.0
 _LOWEST_K, _HIGHEST_K, _HIGHEST_PRESSED_K = 298.0, 3500.0, 3000.0
 _WITHOUT_CONDITIONS = {"price", "decomposition_temperature", "energy_above_hull_in_water", *SUPPLY}
 # Measured at the temperature, in the gases or under the pressure of the conditions (agents/conditions.py).
@@ -33,6 +32,14 @@ _AT_TEMPERATURE = {"energy_above_hull_at_conditions", "energy_above_hull_in_atmo
 STABLE_EV_PER_ATOM = 0.05
 METASTABLE_EV_PER_ATOM = 0.07
 _STABILITY = {"energy_above_hull", *_AT_TEMPERATURE}
+STABILITY_NOT_NAMED = "(stability not named)"
+# What molecular dynamics alone measures needs a potential for the elements.
+_BY_DYNAMICS = frozenset(
+    name
+    for name, entry in PROPERTIES.items()
+    if entry.tools and all(one.startswith("md_") for one in entry.tools)
+)
+_KNOWS_TEMPERATURE = {*AT_TEMPERATURE.values(), "melting_point"}
 # A person is asked about so many ambiguities at most; the others are shown with the reading that was taken.
 MOST_ASKED = 3
 NOT_CLEAR = (
@@ -137,7 +144,7 @@ def make_plan(
         replies = [reply for question in plan.questions[:MOST_ASKED] if (reply := ask(question).strip())]
         if said != objective or replies:
             plan = _decided(clarified(said, replies), reasoner=reasoner, second_look=second_look)
-    return with_default_target(plan)
+    return with_default_target(at_temperature(plan))
 
 
 def said_instead(objective: str, words: str, reply: str) -> str:
@@ -180,12 +187,14 @@ def with_default_target(plan: Plan) -> Plan:
     if any(target.property in _STABILITY for target in targets):
         return plan
     limit = METASTABLE_EV_PER_ATOM if targets else STABLE_EV_PER_ATOM
-    words = "(stability not named)" if targets else "(no property named)"
+    words = STABILITY_NOT_NAMED if targets else "(no property named)"
     name = "energy_above_hull"
     reason = ", as far as most known metastable phases lie above the hull" if targets else ""
     if plan.spec.conditions.has_atmosphere:
         name, limit = "energy_above_hull_in_atmosphere", IN_ATMOSPHERE_EV_PER_ATOM
         reason = ", which the gases named ask for"
+    elif plan.spec.conditions.away_from_room:
+        reason += "; at 0 K"
     target = Target(property=name, relation=Relation.BELOW, value=limit, words=words)
     return plan.model_copy(
         update={
@@ -196,6 +205,27 @@ def with_default_target(plan: Plan) -> Plan:
             ],
         }
     )
+
+
+def at_temperature(plan: Plan) -> Plan:
+    """Aim at the property at the temperature of the conditions where dynamics measures that, and say so."""
+    spec = plan.spec
+    if not spec.conditions.away_from_room:
+        return plan
+    targets: list[Target] = []
+    said: list[Understanding] = []
+    for target in spec.targets:
+        name = AT_TEMPERATURE.get(target.property)
+        # Densities change by a few per cent: the one at room temperature stands for them, as it does beside gases.
+        if name is not None and target.property != "density":
+            target = target.model_copy(update={"property": name})
+            meaning = f"at {spec.conditions.temperature_k:g} K, by molecular dynamics: {target.describe()}"
+            said.append(Understanding(words=target.words or PROPERTIES[name].title, meaning=meaning))
+        targets.append(target)
+    if not said:
+        return plan
+    spec = spec.model_copy(update={"targets": targets})
+    return plan.model_copy(update={"spec": spec, "understood": [*plan.understood, *said]})
 
 
 def looked_up_only(spec: DesignSpec, *, settings: Settings) -> list[str]:
@@ -274,11 +304,35 @@ def unmeasurable(spec: DesignSpec, *, settings: Settings) -> dict[int, str]:
             reasons = [get_tool(name).missing(settings) for name in entry.tools]
             known = next((reason for reason in reasons if reason), "")
             found[index] = f"No installed tool measures {entry.title} here: {known}"
+        elif target.property in _BY_DYNAMICS and (problem := _uncovered(spec, target, settings=settings)):
+            found[index] = f"{entry.title[0].upper()}{entry.title[1:]} cannot be measured here: {problem}"
     return found
 
 
+def _uncovered(spec: DesignSpec, target: Target, *, settings: Settings) -> str:
+    """Why no classical potential takes these elements through dynamics; empty where one does.
+
+    The learned potential could, at hours a candidate: too dear for a search.
+    """
+    from matsmith.tools.lammps.failures import DynamicsError
+    from matsmith.tools.lammps.potentials import choose
+
+    chemistry = spec.chemistry
+    if not (chemistry.formula or chemistry.allowed):
+        return "molecular dynamics needs a classical potential. Name the elements that may occur, such as an Al-Cu alloy."
+    formulas = [formula for formula in (chemistry.formula, target.reference) if formula]
+    elements = {*chemistry.required, *(symbol for formula in formulas for symbol in parse_formula(formula))}
+    if not elements:
+        return ""
+    try:
+        choose(sorted(elements), settings=settings)
+    except DynamicsError as error:
+        return error.message
+    return ""
+
+
 def _unmet_condition(spec: DesignSpec, target: Target, *, settings: Settings) -> str:
-    if target.property in _WITHOUT_CONDITIONS:
+    if target.property in _WITHOUT_CONDITIONS or target.words == STABILITY_NOT_NAMED:
         return ""
     parts: list[str] = []
     temperature = spec.conditions.temperature_k
@@ -289,12 +343,7 @@ def _unmet_condition(spec: DesignSpec, target: Target, *, settings: Settings) ->
         parts.append(f"at {temperature or 0.0:g} K: {kind} run from {low:g} to {high:g} K")
     if target.property == "energy_above_hull_in_atmosphere" and not spec.conditions.has_atmosphere:
         parts.append("without an atmosphere: name one, or pressures of oxygen, under conditions")
-    if (
-        not own
-        and temperature is not None
-        and abs(temperature - _ROOM_TEMPERATURE_K) > _ROOM_TOLERANCE_K
-        and temperature > 1.0
-    ):
+    if not own and target.property not in _KNOWS_TEMPERATURE and spec.conditions.away_from_room:
         parts.append(f"at {temperature:g} K")
     parts.append(unmet_pressure(spec.conditions, property_name=target.property, settings=settings))
     return " and ".join(part for part in parts if part)

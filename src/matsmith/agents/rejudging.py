@@ -52,7 +52,9 @@ def _judged_again(context: RunContext, judgement: Judgement) -> Judgement:
     spec = context.spec
     candidate = context.candidate(judgement.candidate)
     relaxed = context.ledger.consume(judgement.relaxed) if judgement.relaxed else None
-    work = Work(candidate=candidate, relaxed=relaxed, novelty=judgement.novelty)
+    work = Work(
+        candidate=candidate, relaxed=relaxed, novelty=judgement.novelty, references=context.references
+    )
     work.records = [record for name in judgement.records if (record := context.ledger.record(name))]
     reason = conforms(
         spec, work.crystal, space_group=_space_group(work), known=candidate.lineage.strategy == KNOWN

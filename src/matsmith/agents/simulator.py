@@ -16,13 +16,20 @@ from matsmith.agents.competition import (
     search_competitors,
     search_forms,
 )
-from matsmith.agents.conditions import MEASURES_AT_CONDITIONS, UNDER_PRESSURE, conditions_for, tools_wanted
+from matsmith.agents.conditions import (
+    MEASURES_AT_CONDITIONS,
+    UNDER_PRESSURE,
+    at_conditions,
+    conditions_for,
+    tools_wanted,
+)
 from matsmith.agents.context import RunContext
 from matsmith.agents.critic import enough
 from matsmith.agents.decisions import SimulationQuestion
 from matsmith.agents.estimates import most_promising, new_first, outlook
 from matsmith.agents.exploring import with_explorers
 from matsmith.agents.literature_steering import reported_formulas
+from matsmith.agents.reference_materials import measure_references
 from matsmith.agents.scoring import score
 from matsmith.agents.work import Work
 from matsmith.core.candidate import Candidate, Novelty
@@ -31,6 +38,7 @@ from matsmith.core.errors import BudgetExceeded
 from matsmith.core.record import Record, Status
 from matsmith.core.run import EventKind, Judgement
 from matsmith.core.verdict import Answer, meets_all
+from matsmith.tools.base import Tool
 from matsmith.tools.duplicates import merge
 from matsmith.tools.novelty import label
 from matsmith.tools.registry import LOOK_UPS, get_tool
@@ -47,13 +55,14 @@ _LOOKED_UP = LOOK_UPS | {"element_price", "supply", *_IN_GASES}
 # Below this cost a tool runs on every relaxed candidate; above it only where the verdict still hangs on it.
 _CHEAP_S = 0.5
 _CHUNK = 40
-# So many are measured before those that would be answers are held against other forms: no answer waits long.
-_FEW = 8
+# So many are measured before those that would be answers are held against other forms: no answer waits long. Tools that take more
+# seconds than this measure one at a time.
+_FEW, _LONG_S = 8, 30.0
 
 
 def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_number: int) -> bool:
     """Measure and judge the candidates; True when the time or the evaluations ran out on the way."""
-    works = [Work(candidate=candidate) for candidate in candidates]
+    works = [Work(candidate=candidate, references=context.references) for candidate in candidates]
     out_of_budget = False
     try:
         _look_up(
@@ -73,7 +82,7 @@ def simulate(context: RunContext, candidates: Sequence[Candidate], *, round_numb
                 candidates=max(1, sum(work.alive for work in open_works)),
                 seconds_left=round(max(0.0, context.seconds_left)),
                 seconds_per_relaxation=round(context.pace.seconds["relax"], 2),
-                seconds_per_measurement=round(context.pace.seconds["measure"], 2),
+                seconds_per_measurement=round(_seconds_per_measurement(context), 2),
             ),
             key=str(round_number),
         )
@@ -97,6 +106,8 @@ def _look_up(context: RunContext, works: list[Work], *, round_number: int) -> No
         tool.name for tool in tools_wanted(context.spec, settings=context.settings) if tool.name in _LOOKED_UP
     ]
     _merge_duplicates(context, works, round_number=round_number)
+    for name in dict.fromkeys(wanted):
+        measure_references(context, name, works)
     for work in works:
         if not work.alive:
             continue
@@ -174,6 +185,8 @@ def _measure_cheaply(context: RunContext, works: list[Work]) -> None:
         tool.name for tool in tools_wanted(context.spec, settings=context.settings) if tool.cost_s <= _CHEAP_S
     )
     names = dict.fromkeys((*_ALWAYS, *wanted))
+    for name in names:
+        measure_references(context, name, works)
     lowest = _lowest_forms(context, works)
     for work in works:
         if work.alive and work.relaxed is not None:
@@ -231,7 +244,9 @@ def _describe(
 
 
 def _at_conditions(context: RunContext, work: Work, *, name: str) -> dict[str, str | float]:
-    return conditions_for(context.spec, work, name=name) if name in MEASURES_AT_CONDITIONS else {}
+    if name in MEASURES_AT_CONDITIONS:
+        return conditions_for(context.spec, work, name=name)
+    return at_conditions(context, name, elements=work.crystal.elements)
 
 
 def _run(context: RunContext, name: str, work: Work, **extra: str | bool | float) -> Record | None:
@@ -243,12 +258,22 @@ def _run(context: RunContext, name: str, work: Work, **extra: str | bool | float
     return record if record.status is Status.SUCCESS else None
 
 
+def _dear_tools(context: RunContext) -> list[Tool]:
+    """Tools of the targets that run only where a verdict hangs on them."""
+    return [tool for tool in tools_wanted(context.spec, settings=context.settings) if tool.cost_s > _CHEAP_S]
+
+
+def _seconds_per_measurement(context: RunContext) -> float:
+    """What the dear tools take for one candidate: as learnt, and before anything was measured as they say."""
+    if context.pace.learnt("measure"):
+        return context.pace.seconds["measure"]
+    return max([context.pace.seconds["measure"], *(tool.cost_s for tool in _dear_tools(context))])
+
+
 def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round_number: int) -> None:
     """Run the dear tools where a verdict still hangs on them, most promising candidates first."""
-    names = [
-        tool.name for tool in tools_wanted(context.spec, settings=context.settings) if tool.cost_s > _CHEAP_S
-    ]
-    for name in names:
+    for tool in _dear_tools(context):
+        name, few = tool.name, 1 if tool.cost_s > _LONG_S else _FEW
         waiting = [
             work for work in works if work.alive and work.relaxed is not None and _hangs_on(work, name)
         ]
@@ -256,8 +281,9 @@ def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round
         chosen = new_first(context, waiting)[:limit]
         started, done = time.monotonic(), 0
         try:
-            for begin in range(0, len(chosen), _FEW):
-                part = chosen[begin : begin + _FEW]
+            for begin in range(0, len(chosen), few):
+                part = chosen[begin : begin + few]
+                measure_references(context, name, part)
                 calls = [
                     {"structure": work.relaxed.id, **_at_conditions(context, work, name=name)}
                     for work in part
@@ -277,6 +303,11 @@ def _measure_dearly(context: RunContext, works: list[Work], *, limit: int, round
                 for work in part:
                     if not work.told:
                         _tell_candidate(context, work, round_number=round_number)
+                if few < _FEW:
+                    # Minutes a candidate: what is enough ends the round.
+                    _write(context, works, round_number=round_number)
+                    if enough(context):
+                        return
         finally:
             context.pace.learn("measure", seconds=time.monotonic() - started, count=done)
     # Where cheap tools alone settle the targets nothing dear has run, and the other forms have not been searched.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from matsmith.core.candidate import Candidate, NoveltyLabel
@@ -16,7 +16,7 @@ from matsmith.tools.registry import LOOK_UPS, PREDICTIONS
 
 @dataclass
 class Work:
-    """A candidate on its way through the stages."""
+    """A candidate on its way through the stages. `references` are records of the materials that targets compare with, by formula."""
 
     candidate: Candidate
     screened: Record | None = None
@@ -24,6 +24,7 @@ class Work:
     records: list[Record] = field(default_factory=list[Record])
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     novelty: NoveltyLabel = field(default_factory=NoveltyLabel)
+    references: Mapping[str, Sequence[Record]] = field(default_factory=dict[str, Sequence[Record]])
     rejected: str = ""
     told: bool = False
 
@@ -62,6 +63,7 @@ class Work:
                 spec=spec,
                 candidate=self.candidate.id,
                 index=index,
+                references=measurements(spec, index, self.references.get(target.reference or "", ())),
             )
             for index, target in enumerate(spec.targets)
         ]
@@ -89,9 +91,23 @@ def measurements(spec: DesignSpec, target_index: int, records: Sequence[Record])
         conclusive = not caveat
         found.append(
             Measurement(
-                record=record.id, tool=record.tool, quantity=quantity, conclusive=conclusive, caveat=caveat
+                record=record.id,
+                tool=record.tool,
+                quantity=quantity,
+                conclusive=conclusive,
+                caveat=caveat,
+                method=_method_key(record),
             )
         )
     if any(one.tool in LOOK_UPS and one.conclusive for one in found):
         return [one for one in found if one.tool not in PREDICTIONS]
     return found
+
+
+def _method_key(record: Record) -> str:
+    """What the values of two materials must have in common to be compared: model, weights and files."""
+    method = record.outcome.method
+    if method is None:
+        return record.tool_version
+    files = ",".join(f"{name}={digest}" for name, digest in sorted(method.files.items()))
+    return ":".join((record.tool_version, method.model, method.weights_hash, files))

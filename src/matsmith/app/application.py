@@ -17,6 +17,7 @@ from matsmith.app.commands_design import design, plan, resume
 from matsmith.app.commands_extract import extract
 from matsmith.app.commands_ingest import ingest
 from matsmith.app.commands_mcp import mcp
+from matsmith.app.commands_md import md
 from matsmith.app.commands_predict import predict
 from matsmith.app.commands_relax import relax
 from matsmith.app.commands_runs import runs, show, verify
@@ -62,6 +63,10 @@ def make_app() -> typer.Typer:
     app.command(short_help="Show a run, or one of its candidates.")(show)
     app.command(short_help="Check that nothing in a run was changed.")(verify)
     app.command(short_help="Relax the crystals of many files at once.")(relax)
+    app.command(
+        short_help="Molecular dynamics with LAMMPS, by protocol.",
+        context_settings={"help_option_names": [], "allow_extra_args": True, "ignore_unknown_options": True},
+    )(md)
     app.command(short_help="Predict properties from formulas alone.")(predict)
     app.command(short_help="Run one tool.", context_settings={"help_option_names": []})(tool)
     app.command(short_help="List the tools, their cost and what they lack.")(tools)

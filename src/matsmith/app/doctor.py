@@ -78,6 +78,7 @@ def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
         *findings,
         *_potential(),
         *_potentials(settings),
+        *_dynamics(settings),
         *_keys(settings),
         *_variables(settings, environment),
         *_tables(settings),
@@ -201,6 +202,35 @@ def _potentials(settings: Settings) -> Iterator[Finding]:
         state=State.GOOD,
         detail=f"installed: {', '.join(here)}" + (f"; not installed: {', '.join(absent)}" if absent else ""),
     )
+
+
+def _dynamics(settings: Settings) -> Iterator[Finding]:
+    """LAMMPS, its potentials and its version."""
+    from matsmith.tools.lammps.potentials import catalogue
+    from matsmith.tools.lammps.program import missing, version
+
+    lacking = missing(settings)
+    if lacking is not None:
+        yield Finding(
+            section="Models",
+            name="molecular dynamics",
+            state=State.ABSENT,
+            detail=lacking,
+            mend='pip install "matsmith[dynamics]"',
+        )
+        return
+    try:
+        detail = f"LAMMPS {version()}, {len(catalogue())} classical potentials and the learned one"
+    except MatsmithError as error:
+        yield Finding(
+            section="Models",
+            name="molecular dynamics",
+            state=State.WARNING,
+            detail=error.message,
+            mend=error.hint,
+        )
+        return
+    yield Finding(section="Models", name="molecular dynamics", state=State.GOOD, detail=detail)
 
 
 def _potential() -> Iterator[Finding]:

@@ -80,7 +80,7 @@ def tool_help(tool: Tool, settings: Settings) -> RenderableType:
             example[name] = _EXAMPLES.get(kind, "…")
         table.add_row(
             Text(name, style="label", no_wrap=True),
-            Text(_type_text(entry)),
+            Text(type_text(entry)),
             Text("required" if name in required else json.dumps(entry.get("default")), style="quiet"),
             Text(str(entry.get("description", ""))),
         )
@@ -103,9 +103,10 @@ def tool_help(tool: Tool, settings: Settings) -> RenderableType:
     return Padding(Group(*parts), (0, 0, 0, 1), expand=False)
 
 
-def _type_text(entry: dict[str, Any]) -> str:
+def type_text(entry: dict[str, Any]) -> str:
+    """Show the type of an argument with its limits, from the schema's entry."""
     if "anyOf" in entry:
-        return " or ".join(_type_text(option) for option in cast("list[dict[str, Any]]", entry["anyOf"]))
+        return " or ".join(type_text(option) for option in cast("list[dict[str, Any]]", entry["anyOf"]))
     if "enum" in entry:
         return " | ".join(str(value) for value in cast("list[Any]", entry["enum"]))
     limits = [

@@ -9,7 +9,7 @@ A property with no tool is still listed: people ask for it, and the planner must
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -427,7 +427,25 @@ _LISTED = (
         synonyms=("melting point", "melting temperature"),
         low=0.0,
         high=4500.0,
+        tools=("md_melting",),
         range_reason="hafnium carbonitride, the highest reported, melts near 4,300 K",
+        note="by molecular dynamics of crystal beside melt, where a classical potential covers the elements: minutes a candidate",
+    ),
+    Property(
+        name="stacking_fault_energy",
+        title="stacking-fault energy",
+        unit="mJ/m**2",
+        synonyms=(
+            "stacking fault energy",
+            "stacking-fault energy",
+            "intrinsic stacking fault energy",
+            "intrinsic stacking-fault energy",
+            "sfe",
+        ),
+        low=-1000.0,
+        high=5000.0,
+        tools=("md_stacking_fault",),
+        note="at 0 K, intrinsic, of fcc metals and alloys that a classical potential covers; negative where hcp is the lower form",
     ),
     Property(
         name="ionic_conductivity",
@@ -606,7 +624,36 @@ _LISTED = (
     ),
 )
 
-PROPERTIES: dict[str, Property] = {entry.name: entry for entry in _LISTED}
+# Property -> the protocol of molecular dynamics that measures it at a temperature.
+_BY_DYNAMICS = {
+    "bulk_modulus": "md_elastic",
+    "shear_modulus": "md_elastic",
+    "youngs_modulus": "md_elastic",
+    "density": "md_expansion",
+    "thermal_expansion": "md_expansion",
+    "heat_capacity": "md_heat_capacity",
+    "thermal_conductivity": "md_thermal_conductivity",
+    "diffusivity": "md_diffusion",
+}
+AT_TEMPERATURE = {name: f"{name}_at_temperature" for name in _BY_DYNAMICS}
+"""Properties as most tools know them, at 0 K or room temperature -> the same at the temperature of the conditions."""
+
+
+def _at_temperature(entry: Property) -> Property:
+    return replace(
+        entry,
+        name=AT_TEMPERATURE[entry.name],
+        title=f"{entry.title} at temperature",
+        synonyms=(f"{entry.synonyms[0]} at temperature",),
+        tools=(_BY_DYNAMICS[entry.name],),
+        note="needs a temperature under conditions and a classical potential for the elements: minutes a candidate",
+    )
+
+
+PROPERTIES: dict[str, Property] = {
+    entry.name: entry
+    for entry in (*_LISTED, *(_at_temperature(entry) for entry in _LISTED if entry.name in _BY_DYNAMICS))
+}
 
 
 def physical_problem(name: str, value: float) -> str | None:

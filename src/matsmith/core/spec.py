@@ -10,15 +10,23 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from matsmith.core.elements import check_elements
+from matsmith.core.elements import check_elements, parse_formula
+from matsmith.core.errors import SpecError
 from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import Interval, Quantity, Relation
 
+ALLOY = "alloy"
+"""The motif of a solid solution: elements at random on the sites of a simple lattice."""
+# Tools that know no temperature measure at 0 K or room temperature.
+_ROOM_K, _ROOM_TOLERANCE_K, _COLD_K = 300.0, 30.0, 1.0
 _STRICT = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
 
 
 class Target(BaseModel):
-    """One property to reach. Values are in `unit`, the registry's unit of the property."""
+    """One property to reach. Values are in `unit`, the registry's unit of the property.
+
+    With a `reference` the value is a multiple of what the same method gives for that material in the same run, 1 for "more than it has".
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -33,6 +41,21 @@ class Target(BaseModel):
     weight: float = Field(default=1.0, gt=0, le=100)
     tolerance: float = Field(default=0.1, gt=0, lt=1, description="relative half-width of 'around'")
     words: str = Field(default="", description="the words of the objective that it came from")
+    reference: str | None = Field(
+        default=None,
+        max_length=40,
+        description="element or formula of a known material to compare with: value is then a multiple of that material's own",
+    )
+
+    @field_validator("reference")
+    @classmethod
+    def _some_material(cls, formula: str | None) -> str | None:
+        if formula is not None:
+            try:
+                parse_formula(formula)
+            except SpecError as error:
+                raise ValueError(str(error)) from error
+        return formula
 
     @model_validator(mode="before")
     @classmethod
@@ -57,6 +80,8 @@ class Target(BaseModel):
             raise ValueError(f"{self.property}: '{self.relation}' takes no value")
         if not optimise and self.value is None:
             raise ValueError(f"{self.property}: '{self.relation}' needs a value")
+        if self.reference is not None and optimise:
+            raise ValueError(f"{self.property}: '{self.relation}' compares with no reference")
         if (self.relation is Relation.BETWEEN) != (self.upper is not None):
             raise ValueError(f"{self.property}: 'between', and only that, needs an upper end")
         if self.upper is not None and self.value is not None and self.upper <= self.value:
@@ -65,9 +90,9 @@ class Target(BaseModel):
 
     @builtins.property
     def interval(self) -> Interval:
-        """The values that meet the target; everything for a target that is only optimised."""
+        """The values that meet the target; everything for one that is only optimised, or held against a reference not yet measured."""
         value = self.value
-        if value is None:
+        if value is None or self.reference is not None:
             return Interval()
         match self.relation:
             case Relation.ABOVE:
@@ -93,9 +118,18 @@ class Target(BaseModel):
         finite = [side for side in sides if math.isfinite(side)]
         return min(finite) if finite else 0.0
 
+    def against(self, reference: Quantity) -> Target:
+        """The target in the property's own unit, with what was measured of the reference material in the place of its name."""
+        value, upper = (None if end is None else end * reference.value for end in (self.value, self.upper))
+        return self.model_copy(update={"value": value, "upper": upper, "reference": None})
+
     def describe(self) -> str:
         """Write the target in a few words: `bulk_modulus above 150 GPa`."""
         unit = f" {self.unit}" if self.unit else ""
+        if self.reference is not None:
+            ends = [end for end in (self.value, self.upper) if end is not None]
+            factor = "" if ends == [1.0] else " to ".join(f"{end:g}" for end in ends) + " times "
+            return f"{self.property} {self.relation} {factor}that of {self.reference}"
         match self.relation:
             case Relation.BETWEEN:
                 return f"{self.property} between {self.value:g} and {self.upper:g}{unit}"
@@ -153,7 +187,7 @@ class StructureWish(BaseModel):
         le=500,
         description="largest cell of a crystal that is known already; without it atoms_max where that is given",
     )
-    motif: str | None = None
+    motif: str | None = Field(default=None, description="alloy for a random solid solution, else empty")
 
     @model_validator(mode="before")
     @classmethod
@@ -204,6 +238,12 @@ class Conditions(BaseModel):
         if low is not None and high is not None and low > high:
             raise ValueError(f"the range of oxygen {low:g} to {high:g} bar is empty")
         return self
+
+    @property
+    def away_from_room(self) -> bool:
+        """Whether a temperature is named that is neither 0 K nor room temperature."""
+        kelvin = self.temperature_k
+        return kelvin is not None and kelvin > _COLD_K and abs(kelvin - _ROOM_K) > _ROOM_TOLERANCE_K
 
     @property
     def has_atmosphere(self) -> bool:

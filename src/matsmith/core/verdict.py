@@ -28,7 +28,10 @@ class Answer(StrEnum):
 
 
 class Measurement(BaseModel):
-    """One quantity with the record it stands in; `conclusive` is False when the method can refute but not confirm."""
+    """One quantity with the record it stands in; `conclusive` is False when the method can refute but not confirm.
+
+    `method` tells apart what one tool does with different models or files: only equal ones are compared across materials.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,6 +40,7 @@ class Measurement(BaseModel):
     quantity: Quantity
     conclusive: bool = True
     caveat: str = ""
+    method: str = ""
 
 
 class Verdict(BaseModel):
@@ -57,9 +61,15 @@ class Verdict(BaseModel):
 
 
 def judge(
-    target: Target, measurements: Sequence[Measurement], *, spec: DesignSpec, candidate: str, index: int
+    target: Target,
+    measurements: Sequence[Measurement],
+    *,
+    spec: DesignSpec,
+    candidate: str,
+    index: int,
+    references: Sequence[Measurement] = (),
 ) -> Verdict:
-    """Judge one target from what was measured, in any order.
+    """Judge one target from what was measured, in any order; `references` are measurements of the material that it compares with.
 
     Of the conclusive measurements the one with the smallest sigma decides; without any, the best of the others may refute
     and never confirms. An upper bound speaks for what lies between zero and it. One that differs from it by more than `DISAGREEMENT_SIGMAS` combined sigmas makes it unknown, whether
@@ -72,6 +82,10 @@ def judge(
             property=target.property,
             answer=Answer.UNKNOWN,
             reason="not measured",
+        )
+    if target.reference is not None:
+        return _judge_against(
+            target, measurements, references=references, spec=spec, candidate=candidate, index=index
         )
     best = min(
         measurements,
@@ -120,6 +134,66 @@ def judge(
         others=tuple(other.record for other in measurements if other.record != best.record),
         reason=reason or best.caveat,
     )
+
+
+def _judge_against(
+    target: Target,
+    measurements: Sequence[Measurement],
+    *,
+    references: Sequence[Measurement],
+    spec: DesignSpec,
+    candidate: str,
+    index: int,
+) -> Verdict:
+    """Judge against the reference material by each method that measured both, with both errors; methods that contradict each other give unknown.
+
+    The errors are added as if they were independent. What a method gets wrong of both materials alike cancels in truth, so a real
+    difference may be called unknown, and chance is not called a difference.
+    """
+    found: list[tuple[float, Verdict]] = []
+    for one in measurements:
+        for other in references:
+            if (one.tool, one.method) != (other.tool, other.method):
+                continue
+            factor = abs(target.value or 0.0)
+            widened = one.quantity.model_copy(
+                update={"sigma": math.hypot(one.quantity.sigma, factor * other.quantity.sigma)}
+            )
+            alone = judge(
+                target.against(other.quantity),
+                [one.model_copy(update={"quantity": widened})],
+                spec=spec,
+                candidate=candidate,
+                index=index,
+            )
+            said = f"{target.reference} by the same method: {other.quantity}"
+            verdict = alone.model_copy(
+                update={
+                    "quantity": one.quantity,
+                    "others": (other.record,),
+                    "reason": "; ".join(part for part in (alone.reason, said) if part),
+                }
+            )
+            found.append((widened.sigma, verdict))
+    if not found:
+        return Verdict(
+            candidate=candidate,
+            target=index,
+            property=target.property,
+            answer=Answer.UNKNOWN,
+            quantity=measurements[0].quantity,
+            record=measurements[0].record,
+            reason=f"{target.reference} was not measured by the same method",
+        )
+    best = min(found, key=lambda pair: (pair[1].answer is Answer.UNKNOWN, pair[0], pair[1].record))[1]
+    if {Answer.MET, Answer.NOT_MET} <= {verdict.answer for _, verdict in found}:
+        return best.model_copy(
+            update={
+                "answer": Answer.UNKNOWN,
+                "reason": f"two methods disagree on which has more, {target.reference} or this",
+            }
+        )
+    return best
 
 
 def meets_all(verdicts: Sequence[Verdict], *, spec: DesignSpec) -> bool:

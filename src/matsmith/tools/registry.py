@@ -48,11 +48,37 @@ _MODULES = {
     "ion_percolation": "matsmith.tools.ion_percolation",
     "migration_barrier": "matsmith.tools.migration_barrier",
     "diffusivity": "matsmith.tools.diffusivity",
+    "alloy_cell": "matsmith.tools.alloy_cell",
+    "ideal_eutectic": "matsmith.tools.eutectic",
+    "phase_equilibrium": "matsmith.tools.phase_equilibrium",
     "competing_forms": "matsmith.tools.competing_forms",
     "polymorphs": "matsmith.tools.polymorphs",
     "competing_phases": "matsmith.tools.competing_phases",
     "materials_project": "matsmith.tools.materials_project_query",
     "optimade": "matsmith.tools.optimade_query",
+    **{
+        f"md_{name}": f"matsmith.tools.lammps.protocols.{name}"
+        for name in (
+            "minimise",
+            "elastic",
+            "surface",
+            "stacking_fault",
+            "vacancy",
+            "neb",
+            "screw_dislocation",
+            "tensile",
+            "expansion",
+            "heat_capacity",
+            "melting",
+            "diffusion",
+            "radial_distribution",
+            "thermal_conductivity",
+            "glass",
+            "free_energy",
+            "monte_carlo",
+            "mixing_energy",
+        )
+    },
 }
 
 

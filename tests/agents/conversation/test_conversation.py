@@ -153,7 +153,7 @@ def test_asked_twice_is_computed_once(talk: Talk) -> None:
 
 
 def test_what_no_tool_measures_is_said(talk: Talk) -> None:
-    result = talk().say("melting point of tungsten")
+    result = talk().say("work function of tungsten")
     assert result.ended is Ended.FAILED
     assert "No " in result.error
     assert not result.records

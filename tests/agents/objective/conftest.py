@@ -46,7 +46,7 @@ def _describe(plan: Plan) -> str:
     said += ["new only"] * spec.new_only
     assert spec.budget == empty.budget
     assert spec.probability_met == empty.probability_met
-    assert structure.motif is None
+    said += [f"motif {structure.motif}"] * (structure.motif is not None)
     return "; ".join(said)
 
 

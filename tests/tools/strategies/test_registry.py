@@ -25,6 +25,7 @@ def test_the_baseline_comes_first_and_nothing_is_missing_on_a_bare_machine(bare:
         "decoration",
         "substitution",
         "random",
+        "alloy",
         "proposed",
     ]
 

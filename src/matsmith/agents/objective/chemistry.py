@@ -271,6 +271,8 @@ def _alloys(draft: Draft) -> None:
         if draft.elements_range is None:
             draft.elements_range = (2, 5)
         draft.flags.add("alloy")
+        if "alloy" in draft.words(index, found[1]).lower():
+            draft.flags.add("solid_solution")
         draft.use(index, end, "of metals only, at least two")
 
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from matsmith.agents.decisions import Plan
 from matsmith.agents.objective.atmospheres import read_atmosphere
 from matsmith.agents.objective.chemistry import read_chemistry
+from matsmith.agents.objective.comparisons import read_comparisons
 from matsmith.agents.objective.conditions import read_conditions
 from matsmith.agents.objective.draft import Draft, index_phrases
 from matsmith.agents.objective.element_lists import single_element
@@ -28,7 +29,7 @@ from matsmith.agents.objective.targets import read_targets
 from matsmith.agents.objective.vocabulary import EXAMPLE, FILLERS, SIGNS, SOFT_AFTER, SOFT_BEFORE
 from matsmith.core.elements import parse_formula
 from matsmith.core.errors import SpecError
-from matsmith.core.spec import Chemistry, Conditions, DesignSpec, StructureWish
+from matsmith.core.spec import ALLOY, Chemistry, Conditions, DesignSpec, StructureWish
 
 LONGEST_OBJECTIVE = 2000
 _SOFT_BEFORE = index_phrases(dict.fromkeys(SOFT_BEFORE, True))
@@ -78,6 +79,7 @@ def _read(draft: Draft) -> None:
     bounds = find_bounds(draft)
     read_atmosphere(draft, bounds)
     refuse_other_stabilities(draft)
+    read_comparisons(draft)
     refuse_phrases(draft, bounds)
     read_flags(draft)
     read_negations(draft)
@@ -232,6 +234,7 @@ def _specification(draft: Draft, *, objective: str) -> DesignSpec:
         earth_abundant="earth_abundant" in draft.flags,
         non_toxic="non_toxic" in draft.flags,
     )
+    alloy = "solid_solution" in draft.flags and not draft.formula and draft.prototype is None
     least, most = draft.atoms_range
     cell = PROTOTYPES[draft.prototype].atoms if draft.prototype else 1
     default_most = max(_DEFAULT_SPEC.structure.atoms_max, cell, least or 1)
@@ -245,6 +248,7 @@ def _specification(draft: Draft, *, objective: str) -> DesignSpec:
         atoms_min=least or 1,
         atoms_max=most or default_most,
         known_atoms_max=most or max(default_most, _DEFAULT_SPEC.structure.known_atoms_max),
+        motif=ALLOY if alloy else None,
     )
     return DesignSpec(
         objective=objective,

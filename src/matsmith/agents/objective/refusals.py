@@ -205,7 +205,7 @@ def _process(draft: Draft, index: int, bounds: list[Bound]) -> None:
 
 
 def _comparison(draft: Draft, index: int) -> None:
-    """Set aside "stiffer than pure aluminium": the value of another material is not looked up."""
+    """Set aside "stiffer than steel": of other materials than elements, which have been read before, the crystal is in doubt."""
     start = index - 1
     word = draft.low(start)
     if not (word.endswith("er") or word in _COMPARATIVE_ENDS) or not draft.free(start):

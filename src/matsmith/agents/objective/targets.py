@@ -63,9 +63,12 @@ def is_soft(draft: Draft, start: int) -> bool:
 
 def add_target(
     draft: Draft, start: int, end: int, *, name: str, relation: Relation, value: float | None = None,
-    upper: float | None = None, note: str = "",
+    upper: float | None = None, note: str = "", reference: str | None = None,
 ) -> None:  # fmt: skip
-    """Add a target for a span of words and say what it means. Raises `SpecError` for a range that is empty."""
+    """Add a target for a span of words and say what it means; with a `reference` the value is a multiple of that material's own.
+
+    Raises `SpecError` for a range that is empty.
+    """
     optimise = relation in (Relation.MAXIMISE, Relation.MINIMISE)
     if value is not None and upper is not None and upper <= value:
         if upper == value:
@@ -78,7 +81,7 @@ def add_target(
     soft = is_soft(draft, start)
     target = Target(
         property=name, relation=relation, value=value, upper=upper, hard=not optimise and not soft,
-        words=draft.words(start, end),
+        words=draft.words(start, end), reference=reference,
     )  # fmt: skip
     draft.targets.append((start, target))
     draft.use(start, end, f"{target.describe()}{' (wish)' if soft and not optimise else ''}{note}")

@@ -127,7 +127,10 @@ _TABLE: dict[str, dict[str, tuple[str, ...]]] = {
     "inverse pressure": {"1/GPa": (r"1 ?/ ?gpa", r"/ ?gpa", r"gpa\^?-1")},
     "magnetisation": {"mu_B/atom": (r"(?:μ_?b|mu_?b|bohr magnetons?) ?(?:/|per) ?at(?:om|\.)?",)},
     "magnetic moment": {"mu_B": (r"μ_?b", r"mu_?b", r"bohr magnetons?")},
-    "surface energy": {"J/m**2": (r"j ?(?:/|per) ?m ?\^?\*{0,2}2",)},
+    "surface energy": {
+        "mJ/m**2": (r"(?-i:mJ) ?(?:/|per) ?m ?\^?\*{0,2}2",),
+        "J/m**2": (r"j ?(?:/|per) ?m ?\^?\*{0,2}2",),
+    },
     "share by mass": {"mg/kg": (r"mg ?(?:/|per) ?kg", r"milligrams? per kilogram", "ppm(?! ?(?:/|per))")},
     "heat capacity": {"J/(kg*K)": (r"j ?/ ?\(? ?kg ?[-*/·]? ?k ?\)?", r"j ?kg\^?-1 ?k\^?-1")},
     "thermopower": {"uV/K": (r"[uμ]v ?/ ?k", "microvolts? per kelvin")},

@@ -91,6 +91,8 @@ def value_text(quantity: Quantity) -> str:
 def target_text(target: Target) -> str:
     """What a target asks, without the property's name: `> 150 GPa`."""
     unit = f" {unit_text(target.unit)}" if target.unit else ""
+    if target.reference is not None:
+        return target.describe().removeprefix(target.property).strip()
     match target.relation:
         case Relation.ABOVE:
             return f"> {target.value:g}{unit}"

@@ -16,15 +16,18 @@ PROPOSED = "proposed"
 """The strategy that makes what the generator asked for by formula; it draws nothing of its own."""
 RANDOM = "random"
 """The strategy that draws random crystals, whose energies say little before they are relaxed."""
+ALLOYS = "alloy"
+"""The strategy that makes random alloys, for specifications that ask for an alloy."""
 _MODULES = {
     KNOWN: "matsmith.tools.strategies.known",
     "decoration": "matsmith.tools.strategies.decoration",
     "substitution": "matsmith.tools.strategies.substitution",
     RANDOM: "matsmith.tools.strategies.random_crystals",
+    ALLOYS: "matsmith.tools.strategies.alloy",
     PROPOSED: "matsmith.tools.strategies.proposed",
 }
 # Share of a round that a strategy gets when nothing speaks for or against it; a directive's multiplier goes on top.
-_USUAL_WEIGHTS = {"substitution": 0.25, RANDOM: 0.12}
+_USUAL_WEIGHTS = {"substitution": 0.25, RANDOM: 0.12, ALLOYS: 2.0}
 # Where one formula is wanted its prototypes are few, and other structures are what is left to try.
 _WEIGHTS_OF_ONE_FORMULA = {"substitution": 0.5, RANDOM: 1.0}
 

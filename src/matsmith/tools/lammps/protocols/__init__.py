@@ -1,0 +1,1 @@
+"""One file a protocol of molecular dynamics: its arguments, its template, its analysis."""

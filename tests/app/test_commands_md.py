@@ -1,0 +1,127 @@
+"""`matsmith md`: names and options as people write them, one sentence for every mistake, and one real run with its files."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from matsmith.app.commands_md import own_arguments, protocol_named, protocol_names
+from matsmith.app.main import main
+from matsmith.core.errors import UsageError
+from matsmith.core.settings import Settings
+from matsmith.tools.lammps.program import missing
+
+needs_lammps = pytest.mark.skipif(missing(Settings()) is not None, reason="LAMMPS is not installed")
+
+
+def test_protocols_are_listed_for_people_and_programs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert home.is_dir()
+    assert main(["md", "--list"]) == 0
+    shown = capsys.readouterr().out
+    assert {"melting", "elastic", "stacking_fault", "mixing_energy"} <= set(protocol_names())
+    assert all(name in shown for name in protocol_names())
+    assert main(["md", "--list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [entry["name"] for entry in listed] == [f"md_{name}" for name in protocol_names()]
+
+
+def test_potentials_are_listed_by_what_they_cover(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert home.is_dir()
+    assert main(["md", "--list-potentials", "--alloy", "AlCu", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found
+    assert all({"Al", "Cu"} <= set(entry["elements"]) for entry in found)
+    assert main(["md", "--list-potentials", "--alloy", "LiPSO"]) == 1
+    assert "No classical potential covers Li-O-P-S: use the learned one." in capsys.readouterr().err
+
+
+def test_help_names_every_option_of_a_protocol(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert home.is_dir()
+    assert main(["md", "elastic", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--temperature" in shown
+    assert "--strain" in shown
+    assert main(["md", "--help"]) == 0
+    assert 'matsmith md elastic --alloy "Al-4Cu wt.%" --temperature 600' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["melting", "md_melting", "MELTING", "md-melting"])
+def test_a_protocol_is_found_however_its_name_is_written(name: str) -> None:
+    assert protocol_named(name).name == "md_melting"
+
+
+def test_units_of_options_may_be_left_out_and_values_have_their_types() -> None:
+    elastic = protocol_named("elastic")
+    words = ["--temperature", "600", "--strain=0.01", "--length-ps", "5"]
+    assert own_arguments(elastic, words) == {"temperature_k": 600, "strain": 0.01, "length_ps": 5}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["md", "meltin", "--element", "Cu"], "Did you mean melting?"),
+        (["md", "elastic"], "No material was given"),
+        (["md", "elastic", "--element", "Cu", "--alloy", "AlCu"], "Both element and alloy"),
+        (["md", "elastic", "--element", "Cu", "--temprature", "3"], "Did you mean --temperature?"),
+        (["md", "elastic", "--element", "Cu", "stray"], "was not expected"),
+        (["md", "elastic", "--element", "Cu", "--strain", "0.01", "--strain", "0.01"], "given twice"),
+        (["md", "elastic", "--element", "Cu", "--sweep", "Cu=0:10:3"], "needs an alloy"),
+        (["md", "elastic", "--alloy", "AlCu", "--sweep", "from 0 to 10"], "no sweep"),
+        (["md", "elastic", "--alloy", "Al-4Cu"], "of the atoms or of the weight"),
+    ],
+)
+def test_wrong_use_is_one_sentence_with_status_2(
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+    assert not list(home.rglob("*.in"))
+
+
+@needs_lammps
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--element", "Xx"],
+        ["--element", "Cu", "--temperature", "90000"],
+        ["--element", "Cu", "--temperature", "hot; shell rm"],
+        ["--element", "Cu", "--size", "999999999"],
+    ],
+)
+def test_what_the_protocol_does_not_take_is_refused_before_anything_runs(
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(["md", "elastic", *words]) == 2
+    assert "md_elastic does not take this" in capsys.readouterr().err
+    assert not list(home.rglob("script.in"))
+
+
+def test_an_option_that_does_not_exist_is_told_with_those_that_do() -> None:
+    with pytest.raises(UsageError, match="has no option") as caught:
+        own_arguments(protocol_named("elastic"), ["--zzz", "1"])
+    assert "--temperature" in caught.value.hint
+
+
+@needs_lammps
+def test_a_run_writes_its_record_structure_and_is_not_computed_twice(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["md", "minimise", "--element", "Cu", "--potential", "cu_mishin1", "--cores", "1", "--json"]
+    assert main([*words, "--out", "result"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    # Mishin et al. 2001: 3.615 Å.
+    assert first["outcome"]["quantities"]["lattice_parameter"]["value"] == pytest.approx(3.615, abs=1e-3)
+    written = {path.name for path in (home / "result").iterdir()}
+    assert {"md_minimise.json", "structure.cif"} <= written
+    for path in (home / "result").glob("*.svg"):
+        ET.parse(path)
+    assert main(words) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["started_at"] == first["started_at"]
+    assert re.fullmatch(r"[0-9a-f]{16}", again["id"])

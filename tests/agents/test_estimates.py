@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 
 from matsmith.agents.context import RunContext
-from matsmith.agents.estimates import estimates, most_promising, new_first, with_their_share
+from matsmith.agents.estimates import (
+    estimates,
+    most_promising,
+    new_first,
+    stability_promise,
+    with_their_share,
+)
 from matsmith.agents.work import Work
 from matsmith.core.candidate import Candidate
 from matsmith.core.quantity import Relation
 from matsmith.core.record import Outcome, Record
 from matsmith.core.spec import DesignSpec, Target
 from matsmith.models.predictors.library import predicted
+from matsmith.models.predictors.stability.model import chances
 
 # Rocksalt monoxides: the first four stand in the lists that ship, the others are nowhere.
 LISTED, UNLISTED = ("Mg", "Ca", "Ni", "Mn"), ("Pm", "Ac", "Pa", "Lu", "Tm", "Er")
@@ -75,3 +83,17 @@ def test_a_gap_is_promised_by_the_composition_and_orders_the_candidates(
         assert promised.sigma > 0
     first = most_promising(context, works)[0]
     assert "Mg" in first.candidate.crystal.elements
+
+
+def test_formulas_that_a_model_holds_for_stable_go_first_where_a_stable_one_is_wanted(
+    make_context: Callable[..., RunContext], make_spec: Callable[..., DesignSpec]
+) -> None:
+    stable = Target(property="energy_above_hull", relation=Relation.BELOW, value=0.05)
+    context = make_context(make_spec(targets=[stable]))
+    found = stability_promise(context, ["KMgF3", "KMg7F2", "He3Xe2"])
+    assert found["KMgF3"] > 0 > found["KMg7F2"]
+    (average,) = chances(["He3Xe2"])
+    assert found["He3Xe2"] == pytest.approx(math.log(2 * average.base_rate))
+    assert stability_promise(make_context(make_spec()), ["KMgF3"]) == {}
+    context.settings = context.settings.model_copy(update={"stability_order": False})
+    assert stability_promise(context, ["KMgF3"]) == {}

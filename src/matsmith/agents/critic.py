@@ -10,6 +10,7 @@ from collections import Counter
 from matsmith.agents.competition import ELEMENTS_SEARCHED, SECONDS_PER_SYSTEM
 from matsmith.agents.context import RunContext
 from matsmith.agents.decisions import CritiqueQuestion
+from matsmith.agents.explanations import explained_miss
 from matsmith.agents.history import in_view
 from matsmith.agents.pareto import front, near_front, ranks
 from matsmith.agents.round_summary import summary_of, worst_target
@@ -38,6 +39,7 @@ def summarise(context: RunContext, *, round_number: int) -> RoundSummary:
         rounds=view.rounds,
         failing_target=failing,
         shortfall=shortfall,
+        explanation=explained_miss(context, summary, failing=failing) if failing else "",
         left=context.left(round_number=round_number + 1),
     )
     critique = context.decide(question, key=key)

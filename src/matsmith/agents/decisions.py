@@ -309,6 +309,7 @@ class CritiqueQuestion(Question[Critique]):
     rounds: list[RoundSummary]
     failing_target: str = ""
     shortfall: str = ""
+    explanation: str = ""
     left: BudgetLeft = BudgetLeft()
 
     @property

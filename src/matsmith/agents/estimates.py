@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -85,9 +86,17 @@ def _screened_energy_above_hull(context: RunContext, work: Work, *, energy: floa
 
 def most_promising(context: RunContext, works: list[Work]) -> list[Work]:
     """Alive candidates, most promising first; at most three of a formula at the front, and new ones in most places."""
+    alive = [work for work in works if work.alive]
+    rough = {work.candidate.id: estimates(context, work) for work in alive}
+    untold = [work for work in alive if "energy_above_hull" not in rough[work.candidate.id]]
+    stable = stability_promise(context, [work.candidate.formula for work in untold])
+    gained = {work.candidate.id: stable.get(work.candidate.formula, 0.0) for work in untold}
     ranked = sorted(
-        (work for work in works if work.alive),
-        key=lambda work: (-promise(context.spec, estimates(context, work)), work.candidate.id),
+        alive,
+        key=lambda work: (
+            -promise(context.spec, rough[work.candidate.id]) - gained.get(work.candidate.id, 0.0),
+            work.candidate.id,
+        ),
     )
     seen: dict[str, int] = {}
     front: list[Work] = []
@@ -97,6 +106,28 @@ def most_promising(context: RunContext, works: list[Work]) -> list[Work]:
         seen[formula] = seen.get(formula, 0) + 1
         (front if seen[formula] <= 3 else back).append(work)
     return with_their_share(new_first(context, front) + new_first(context, back))
+
+
+def stability_promise(context: RunContext, formulas: Sequence[str]) -> dict[str, float]:
+    """What the stability model says in the place of even odds, where a stable one is wanted and the screening could say nothing of the hull.
+
+    Beside a screened energy the chance gains nothing that could be measured (benchmarks/stability_order.py), so it stays out there. Formulas outside
+    of its domain count as the database's average, and none at all where no energy above the hull is asked for, where the formula is given, or
+    where the weights are not here.
+    """
+    from matsmith.models.predictors.stability.model import chances
+
+    wanted = any(target.property == "energy_above_hull" for target in context.spec.targets)
+    if not (context.settings.stability_order and wanted) or context.spec.chemistry.formula is not None:
+        return {}
+    try:
+        found = chances(list(dict.fromkeys(formulas)))
+    except MatsmithError:
+        # It only orders: without it the screening does so alone.
+        return {}
+    return {
+        one.formula: math.log(2.0 * (one.probability if one.in_domain else one.base_rate)) for one in found
+    }
 
 
 def with_their_share(works: Sequence[Work]) -> list[Work]:

@@ -24,7 +24,14 @@ from matsmith.tools.registry import get_tool, known_only, predicted_only, tools_
 SUPPLY = {"hhi_production", "hhi_reserves", "scarcest_abundance", "toxic_mass_fraction"}
 # Most tools here measure at 0 K or room temperature and no pressure; prices know no temperature.
 _LOWEST_K, _HIGHEST_K, _HIGHEST_PRESSED_K = 298.0, 3500.0, 3000.0
-_WITHOUT_CONDITIONS = {"price", "decomposition_temperature", "energy_above_hull_in_water", *SUPPLY}
+_HOW_MADE = {"calcination_temperature", "sintering_temperature", "synthesizability"}
+_WITHOUT_CONDITIONS = {
+    "price",
+    "decomposition_temperature",
+    "energy_above_hull_in_water",
+    *_HOW_MADE,
+    *SUPPLY,
+}
 # Measured at the temperature, in the gases or under the pressure of the conditions (agents/conditions.py).
 _AT_TEMPERATURE = {"energy_above_hull_at_conditions", "energy_above_hull_in_atmosphere"}
 # "Stable" without a number: Sun et al. 2016, Sci. Adv. 2, e1600225, find half of the known metastable phases within

@@ -14,6 +14,7 @@ from matsmith.app.commands_chat import chat
 from matsmith.app.commands_data import get, list_tables
 from matsmith.app.commands_database import database
 from matsmith.app.commands_design import design, plan, resume
+from matsmith.app.commands_explain import explain
 from matsmith.app.commands_extract import extract
 from matsmith.app.commands_ingest import ingest
 from matsmith.app.commands_mcp import mcp
@@ -22,7 +23,9 @@ from matsmith.app.commands_predict import predict
 from matsmith.app.commands_relax import relax
 from matsmith.app.commands_runs import runs, show, verify
 from matsmith.app.commands_serve import serve
+from matsmith.app.commands_synthesis import synthesis
 from matsmith.app.commands_tools import tool, tools
+from matsmith.app.commands_train import train_app
 from matsmith.app.doctor import doctor
 
 
@@ -68,6 +71,8 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": [], "allow_extra_args": True, "ignore_unknown_options": True},
     )(md)
     app.command(short_help="Predict properties from formulas alone.")(predict)
+    app.command(short_help="Say why a prediction is what it is.")(explain)
+    app.command(short_help="Tell how a composition would be made.")(synthesis)
     app.command(short_help="Run one tool.", context_settings={"help_option_names": []})(tool)
     app.command(short_help="List the tools, their cost and what they lack.")(tools)
     app.command(short_help="Take papers into your library.")(ingest)
@@ -86,5 +91,6 @@ def make_app() -> typer.Typer:
     app.command(short_help="Find out what a language model's server takes.")(probe)
     app.command("serve-reasoner", short_help="Play the language model through files.")(serve_reasoner)
     app.add_typer(bench_app(), name="bench")
+    app.add_typer(train_app(), name="train")
     app.command(short_help="Examine packages, device, keys, tables, folders.")(doctor)
     return app

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from matsmith.app.guard import guarded
+from matsmith.app.guard import FAILURE, guarded
+from matsmith.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matsmith.knowledge.downloads import Fetched, Progress
 
+_SYNTHESIS = "synthesis"
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
 
 
@@ -25,6 +28,15 @@ def get(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="fetch again what is here already")] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="take a downloaded file of published syntheses (for `synthesis`)",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     r"""Download tables of computed and measured values once; matsmith works without them, on less.
@@ -33,12 +45,23 @@ def get(
     Examples:
       matsmith data get
       matsmith data get mp_formation_energy
+      matsmith data get synthesis --from solid-state_dataset.json.xz
     """
     from matsmith.app.console import make_console, write_json
     from matsmith.core.settings import load_settings
     from matsmith.knowledge.downloads import get_data
 
     settings = load_settings()
+    if tables and _SYNTHESIS in tables:
+        if len(tables) > 1:
+            raise UsageError(
+                f"{_SYNTHESIS} is fetched for itself.", hint=f"`matsmith data get {_SYNTHESIS}`."
+            )
+        return _get_synthesis(settings.data_dir, source, as_json=as_json)
+    if source is not None:
+        raise UsageError(
+            f"--from goes with {_SYNTHESIS} only.", hint=f"`matsmith data get {_SYNTHESIS} --from FILE`."
+        )
     console = make_console(stderr=as_json)
     if console.is_terminal:
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
@@ -65,6 +88,38 @@ def get(
         )
     console.print(f"Tables lie in {settings.data_dir}")
     return 0
+
+
+def _get_synthesis(data_dir: Path, source: Path | None, *, as_json: bool) -> int:
+    """Take a downloaded file of reactions in, or say which are here and where the others are published."""
+    from matsmith.app.console import make_console, write_json
+    from matsmith.knowledge.synthesis.adoption import HOW, WHERE_FROM, adopt, here
+    from matsmith.knowledge.synthesis.mined import FILES
+
+    console = make_console(stderr=as_json)
+    if source is not None:
+        made = adopt(source, data_dir)
+        left = ", ".join(f"{count} {why}" for why, count in made.dropped.items()) or "none"
+        console.print(f"{made.route}: {made.reactions:,} reactions, in {made.path}; left out: {left}")
+    present = here(data_dir)
+    missing = [route for route in FILES if route not in present]
+    if as_json:
+        write_json(
+            [
+                {
+                    "table": FILES[route],
+                    "route": route,
+                    "here": route in present,
+                    "path": str(data_dir / FILES[route]),
+                }
+                for route in FILES
+            ]
+        )
+    for route, path in present.items():
+        console.print(f"{route}: here ({path})")
+    if missing:
+        console.print(f"Not here: reactions of {' and '.join(missing)} synthesis. {WHERE_FROM} {HOW}")
+    return FAILURE if missing and source is None else 0
 
 
 def _on_bars(bars: object) -> Callable[[Progress], None]:
@@ -125,6 +180,23 @@ def list_tables(as_json: AsJson = False) -> int:
                 "path": str(settings.data_dir / file),
             }
         )
+    from matsmith.knowledge.synthesis.mined import CITATION, FILES
+
+    mined: list[dict[str, object]] = [
+        {
+            "table": name.removesuffix(".json.xz"),
+            "here": (settings.data_dir / name).is_file(),
+            "holds": f"published reactions, {route}",
+            "used": True,
+            "download": False,
+            "title": "text-mined syntheses",
+            "date": "2020",
+            "citation": CITATION,
+            "path": str(settings.data_dir / name),
+        }
+        for route, name in FILES.items()
+    ]
+    rows += mined
     if as_json:
         write_json(rows)
         return 0

@@ -44,6 +44,15 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="DIR",
+            help="a model that `matsmith train predictor` wrote, in place of those that ship",
+            show_default=False,
+        ),
+    ] = None,
     list_models: Annotated[
         bool, typer.Option("--list", help="list what can be predicted, with the errors on left-out formulas")
     ] = False,
@@ -61,6 +70,7 @@ def predict(
     Examples:
       matsmith predict BaTiO3 GaN -p measured_band_gap -p bulk_modulus
       matsmith predict --file formulas.csv -p bulk_modulus --json > predicted.json
+      matsmith predict TiN WC --model hardness
       matsmith predict --list
     """
     from matsmith.app.console import make_console, write_json
@@ -72,13 +82,17 @@ def predict(
     from matsmith.models.predictors.library import shipped
     from matsmith.models.predictors.targets import predicted_property
 
-    wanted = [*(formulas or []), *(_read(file) if file is not None else [])]
+    wanted = [*(formulas or []), *(read_formulas(file) if file is not None else [])]
     if not wanted:
         raise UsageError(
             "No formula was given.", hint="Name some, such as `matsmith predict BaTiO3`, or give --file."
         )
+    if model is not None and properties:
+        raise UsageError(
+            "A model of one's own predicts one property.", hint="Leave out --property beside --model."
+        )
     names = list(dict.fromkeys(predicted_property(name).name for name in properties or shipped()))
-    predictions, refused = _predict(wanted, names)
+    predictions, refused = _predict(wanted, names, model=model)
     if as_json:
         write_json({"predictions": predictions, "refused": refused})
     else:
@@ -91,7 +105,7 @@ def predict(
     return 0
 
 
-def _read(path: Path) -> list[str]:
+def read_formulas(path: Path) -> list[str]:
     """Formulas of a CSV file with such a column, or of a plain list."""
     if str(path) == "-":
         text = sys.stdin.read()
@@ -122,12 +136,10 @@ def _read(path: Path) -> list[str]:
     return [line[place].strip() if place < len(line) else "" for line in lines]
 
 
-def _predict(formulas: list[str], names: list[str]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Predictions, one a formula and property, and refusals with their reasons."""
-    from dataclasses import asdict
-
+def readable_formulas(formulas: list[str]) -> tuple[list[str], list[dict[str, str]]]:
+    """Those that a composition model can take, and refusals with their reasons."""
     from matsmith.models.predictors.compositions import read_formula
-    from matsmith.models.predictors.library import check_covered, predict_formulas
+    from matsmith.models.predictors.library import check_covered
 
     readable: list[str] = []
     refused: list[dict[str, str]] = []
@@ -137,14 +149,33 @@ def _predict(formulas: list[str], names: list[str]) -> tuple[list[dict[str, Any]
             readable.append(formula)
         except SpecError as error:
             refused.append({"formula": formula, "message": error.message, "hint": error.hint})
+    return readable, refused
+
+
+def _predict(
+    formulas: list[str], names: list[str], *, model: Path | None
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Predictions, one a formula and property, and refusals with their reasons."""
+    from dataclasses import asdict
+
+    from matsmith.models.predictors.library import predict_formulas
+    from matsmith.models.predictors.own import own_model, predict_own
+
+    own = None if model is None else own_model(model)
+    readable, refused = readable_formulas(formulas)
     found: list[dict[str, Any]] = []
     many = len(readable) > _CHUNK
     for begin in range(0, len(readable), _CHUNK):
-        for row in predict_formulas(names, readable[begin : begin + _CHUNK]):
-            found += [
-                {key: value for key, value in asdict(one).items() if value is not None and value != ""}
-                for one in row.values()
-            ]
+        part = readable[begin : begin + _CHUNK]
+        rows = (
+            [one for row in predict_formulas(names, part) for one in row.values()]
+            if own is None
+            else predict_own(own, part)
+        )
+        found += [
+            {key: value for key, value in asdict(one).items() if value is not None and value != ""}
+            for one in rows
+        ]
         if many:
             done = min(begin + _CHUNK, len(readable))
             print(f"{done} of {len(readable)} formulas", file=sys.stderr, flush=True)
@@ -165,7 +196,7 @@ def _table(predictions: list[dict[str, Any]]) -> RenderableType:
         inside = one["in_domain"]
         table.add_row(
             Text(one["formula"], style="label"),
-            Text(PREDICTED[one["property"]].title),
+            Text(PREDICTED[one["property"]].title if one["property"] in PREDICTED else one["property"]),
             Text(format_value(one["value"], sigma=one["sigma"], unit=one["unit"])),
             Text(f"{one['low90']:.3g} to {one['high90']:.3g}", style="quiet"),
             Text(

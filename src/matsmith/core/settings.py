@@ -54,6 +54,10 @@ class Settings(BaseSettings):
         min_length=1,
         description="interatomic potential, as NAME or NAME:MODEL; `matsmith doctor` lists those installed",
     )
+    stability_order: bool = Field(
+        default=True,
+        description="whether formulas that a composition model holds for stable are relaxed first, where a stable material is wanted",
+    )
     threads: int = Field(default=0, ge=0, description="threads of the physics process; 0 means all cores")
     reasoner: str = Field(default="rules", pattern=r"^(rules|openai)$")
     model: str | None = Field(default=None, description="name of the language model on the server")

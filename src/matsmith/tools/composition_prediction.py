@@ -32,7 +32,7 @@ _CAVEAT = (
     "predicted from the formula alone, which does not tell the structure: it can rule out and not confirm"
 )
 _OUTSIDE = "outside of the domain of the composition model"
-_TRUTH = {"measured_band_gap": Truth.EXPERIMENT_300K, "metallic_glass": Truth.EXPERIMENT_300K}
+TRUTHS = {"measured_band_gap": Truth.EXPERIMENT_300K, "metallic_glass": Truth.EXPERIMENT_300K}
 _TRAINED_ON = "trained on "
 
 
@@ -89,7 +89,7 @@ def _run_many(batch: Sequence[CompositionPredictionArgs], *, deps: Deps) -> Iter
             names = (
                 tuple(dict.fromkeys(predicted_property(name).name for name in args.properties)) or _default()
             )
-            formula = _formula(args, deps=deps)
+            formula = formula_of(args.structure, args.formula, deps=deps)
             fractions = read_formula(formula)
             check_covered(fractions)
         except (SpecError, UsageError) as error:
@@ -125,12 +125,13 @@ def run(args: CompositionPredictionArgs, *, deps: Deps) -> Outcome:
     return next(outcome for _, outcome in _run_many([args], deps=deps))
 
 
-def _formula(args: CompositionPredictionArgs, *, deps: Deps) -> str:
+def formula_of(structure: str | None, formula: str | None, *, deps: Deps) -> str:
+    """The formula that is meant, of the one of the two that is given. Raises `UsageError` for none or both."""
     from matsmith.core.errors import UsageError
 
-    if (args.structure is None) == (args.formula is None):
+    if (structure is None) == (formula is None):
         raise UsageError("Give either a structure or a formula.", hint='Such as {"formula": "BaTiO3"}.')
-    return args.formula if args.formula is not None else deps.crystal(args.structure or "").formula
+    return formula if formula is not None else deps.crystal(structure or "").formula
 
 
 def _outcome(found: Mapping[str, Any], row: int, *, formula: str) -> Outcome:
@@ -144,7 +145,7 @@ def _outcome(found: Mapping[str, Any], row: int, *, formula: str) -> Outcome:
     for name, predictions in found.items():
         one = one_of(predictions, row, name=name, formula=formula)
         quantities[name] = Quantity(
-            value=one.value, unit=one.unit, sigma=one.sigma, truth=_TRUTH.get(name, Truth.DFT_0K)
+            value=one.value, unit=one.unit, sigma=one.sigma, truth=TRUTHS.get(name, Truth.DFT_0K)
         )
         details[name] = {
             "of": one.of,

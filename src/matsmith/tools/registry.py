@@ -17,7 +17,11 @@ _MODULES = {
     "known_moduli": "matsmith.tools.known_moduli",
     "known_pressure_form": "matsmith.tools.known_pressure_form",
     "known_voltage": "matsmith.tools.known_voltage",
+    "known_synthesis": "matsmith.tools.known_synthesis",
     "composition_prediction": "matsmith.tools.composition_prediction",
+    "formula_stability": "matsmith.tools.formula_stability",
+    "explain_prediction": "matsmith.tools.explain_prediction",
+    "synthesis": "matsmith.tools.synthesis",
     "element_price": "matsmith.tools.element_price",
     "supply": "matsmith.tools.supply",
     "reaction_energy": "matsmith.tools.reaction_energy",
@@ -103,12 +107,19 @@ def get_tool(name: str) -> Tool:
 
 # Tools that only know what has been measured or computed before: for a new material they have no answer.
 LOOK_UPS = frozenset(
-    {"known_crystal", "known_moduli", "known_pressure_form", "known_property", "known_voltage"}
+    {
+        "known_crystal",
+        "known_moduli",
+        "known_pressure_form",
+        "known_property",
+        "known_synthesis",
+        "known_voltage",
+    }
 )
 
 
 # Tools that predict from the formula alone: they rule out and order, and confirm nothing.
-PREDICTIONS = frozenset({"composition_prediction"})
+PREDICTIONS = frozenset({"composition_prediction", "synthesis"})
 
 
 def known_only(property_name: str, *, settings: Settings) -> bool:

@@ -92,13 +92,13 @@ def test_a_model_learns_holds_its_coverage_and_is_resumed(
     monkeypatch.setattr(library, "WEIGHTS", tmp_path / "weights")
     monkeypatch.setattr(train.Boosting, "for_size", _quick)
     fits: list[int] = []
-    honest = train._fit  # pyright: ignore[reportPrivateUsage]
+    honest = train.fit_trees
 
     def counted(*args: object, **options: object) -> object:
         fits.append(1)
         return honest(*args, **options)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(train, "_fit", counted)
+    monkeypatch.setattr(train, "fit_trees", counted)
     arguments = ["--data", str(tmp_path), "--work", str(tmp_path / "work"), "--property", "formation_energy"]
     assert train.main(arguments) == 0
     assert len(fits) == 10

@@ -17,6 +17,11 @@ _TURNS: tuple[tuple[str, str], ...] = (
     (r"(?:stable|survives?|lasts?|oxidi[sz]es?|holds?) in (?:dry |humid |moist )?(?:air|oxygen|argon|nitrogen|hydrogen|vacuum|an? \w+ atmosphere)",
      "tool:atmosphere_stability"),
     (r"(?:what|which|how high a) temperature\b.*\b(?:decompos\w+|breaks? down|falls? apart)|how hot can\b.*\b(?:get|be)\b", "property:decomposition_temperature"),
+    (r"(?:what|which|how high an?) temperature\b.*\bcalcin\w+|how hot\b.*\bcalcin\w+", "property:calcination_temperature"),
+    (r"(?:what|which|how high an?) temperature\b.*\bsinter\w*|how hot\b.*\bsinter\w*", "property:sintering_temperature"),
+    (r"how (?:is|are|was|were|would|can|could)\b.*\b(?:made|synthesi[sz]ed|prepared)\b|how (?:do|can|could|should|would) (?:i|you|we|one) (?:prepare|synthesi[sz]e)\b|"
+     r"how (?:do|can|could|should|would) (?:i|you|we|one) make\b(?!.*\b\w+er\b)|(?:can|could)\b.*\bbe synthesi[sz]ed|(?:made|prepared|synthesi[sz]ed) from what|from what\b.*\bmade",
+     "tool:synthesis"),
     (r"water (?:attacks?|dissolves?|corrodes?)|(?:dissolv\w+|corrod\w+|stable|survives?|lasts?|attacked|soluble) (?:in|by) (?:\w+ )?water", "tool:pourbaix"),
     (r"decompos(?:e|es|ed|ing)\b(?! temperature)|falls? apart|disproportionat\w+|metastable", "property:energy_above_hull"),
     (r"(?:reaction|reactions?) (?:energy|enthalpy|gibbs energy)|(?:energy|enthalpy|gibbs energy) of (?:the )?reaction", "tool:reaction_energy"),

@@ -18,11 +18,11 @@ from matsmith.core.record import Record, Status
 from matsmith.tools.base import Tool
 from matsmith.tools.registry import get_tool
 
-BY_FORMULA = frozenset(("known_property", "known_moduli"))
+BY_FORMULA = frozenset(("known_property", "known_moduli", "known_synthesis"))
 """Tables whose values belong to a formula, and to no structure of it."""
 # These look at a structure as it is; every other tool that takes one wants it relaxed.
 _AS_IT_IS = frozenset(
-    ("relax", "symmetry", "known_pressure_form", "known_voltage", "known_crystal", "known_property", "known_moduli", "composition_prediction", "element_price", "supply", "xray_pattern", "identify_phases", "screen",
+    ("relax", "symmetry", "known_pressure_form", "known_voltage", "known_crystal", "known_property", "known_moduli", "known_synthesis", "composition_prediction", "explain_prediction", "formula_stability", "synthesis", "element_price", "supply", "xray_pattern", "identify_phases", "screen",
      "polymorphs")
 )  # fmt: skip
 # What these take must be there, so that they name no structure of their own accord.

@@ -27,6 +27,7 @@ TOOL_WORDS: dict[str, tuple[str, ...]] = {
     "electrochemical_window": ("electrochemical window", "electrochemical stability"),
     "ion_percolation": ("ion percolation", "percolation", "diffusion pathways"),
     "supply": ("supply risk", "scarcity", "toxicity"),
+    "synthesis": ("precursors", "precursor", "synthesis route", "synthesis recipe", "synthesis conditions", "synthesisable", "synthesizable", "starting materials"),
     "polymorphs": ("polymorphs", "polymorph", "other forms"),
     "competing_phases": ("competing phases", "what does it compete with"),
     "known_crystal": ("measured values", "measured properties", "what was measured"),

@@ -41,7 +41,14 @@ _BEFORE = words(
     """
 )  # fmt: skip
 _TEMPERATURE_PROPERTIES = frozenset(
-    ["debye_temperature", "melting_point", "superconducting_temperature", "curie_temperature"]
+    [
+        "debye_temperature",
+        "melting_point",
+        "superconducting_temperature",
+        "curie_temperature",
+        "calcination_temperature",
+        "sintering_temperature",
+    ]
 )
 
 

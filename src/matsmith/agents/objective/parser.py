@@ -19,6 +19,7 @@ from matsmith.agents.objective.draft import Draft, index_phrases
 from matsmith.agents.objective.element_lists import single_element
 from matsmith.agents.objective.element_words import METALS
 from matsmith.agents.objective.negations import read_flags, read_negations
+from matsmith.agents.objective.processing import read_processing
 from matsmith.agents.objective.prototypes import PROTOTYPES
 from matsmith.agents.objective.quantities import find_bounds
 from matsmith.agents.objective.refusals import refuse_phrases
@@ -77,6 +78,7 @@ def parse_objective(objective: str) -> Plan:
 def _read(draft: Draft) -> None:
     _soft_words(draft)
     bounds = find_bounds(draft)
+    read_processing(draft, bounds)
     read_atmosphere(draft, bounds)
     refuse_other_stabilities(draft)
     read_comparisons(draft)

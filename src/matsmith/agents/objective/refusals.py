@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matsmith.agents.objective.draft import Draft, index_phrases
 from matsmith.agents.objective.element_words import ANION_CLASSES, ELEMENT_NAMES
+from matsmith.agents.objective.processing import HEAT_WORDS
 from matsmith.agents.objective.prototypes import PROTOTYPE_WORDS
 from matsmith.agents.objective.quantities import Bound
 from matsmith.agents.objective.word_sets import words
@@ -184,6 +185,8 @@ def _lithium_ion(draft: Draft) -> None:
 
 
 def _process(draft: Draft, index: int, bounds: list[Bound]) -> None:
+    if draft.low(index) in HEAT_WORDS and draft.low(index + 1) in ("temperature", "temperatures"):
+        return  # the name of a property
     end = index + 1
     bound = next((one for one in bounds if index < one.start <= index + 4), None)
     if bound:

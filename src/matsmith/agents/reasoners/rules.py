@@ -154,6 +154,8 @@ def critique(question: CritiqueQuestion) -> Critique:
     if best is not None and best.values:
         shown = ", ".join(f"{name} {reference}" for name, reference in best.values.items())
         words.append(f"The best candidate is {best.formula} with {shown}.")
+    if question.explanation:
+        words.append(question.explanation)
     return Critique(text=" ".join(words), directive=directive_from(question.rounds))
 
 

@@ -127,9 +127,7 @@ def _bonding(compositions: Compositions, values: FloatArray, there: NDArray[np.b
     high, low = (
         values[:, :, columns.index(f"{side} common oxidation state")] for side in ("highest", "lowest")
     )
-    # The most electronegative element takes its negative state, and so does what is close to it.
-    top = np.where(there, negativity, -np.inf).max(axis=1, keepdims=True)
-    anion = there & (negativity > top - 0.5) & (low < 0)
+    anion = _anions(negativity, low=low, there=there)
     cation = there & ~anion
     taken = (fraction * np.where(anion, low, 0.0)).sum(axis=1)
     at_highest = taken + (fraction * np.where(cation, np.maximum(high, 0.0), 0.0)).sum(axis=1)
@@ -142,11 +140,85 @@ def _bonding(compositions: Compositions, values: FloatArray, there: NDArray[np.b
     return [mean_ionic, largest_ionic, at_highest, at_lowest, step]
 
 
+def _anions(negativity: FloatArray, *, low: FloatArray, there: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which elements are anions, (n, k): the most electronegative one and what is close to it, where a negative state is common."""
+    top = np.where(there, negativity, -np.inf).max(axis=1, keepdims=True)
+    return there & (negativity > top - 0.5) & (low < 0)
+
+
 def _shares(compositions: Compositions) -> FloatArray:
     """Fractions of single elements and of groups, shape (n, columns)."""
+    return (compositions.fractions[:, :, None] * _members().T[compositions.elements]).sum(axis=1)
+
+
+@lru_cache(maxsize=1)
+def _members() -> FloatArray:
+    """Whether an atomic number belongs to each of the single elements and groups, shape (columns, symbols + 1)."""
     groups = [*([symbol] for symbol in _OWN_COLUMNS), *(names.split() for names in _GROUPS.values())]
-    member = np.zeros((len(SYMBOLS) + 1, len(groups)))
-    for column, symbols in enumerate(groups):
+    member = np.zeros((len(groups), len(SYMBOLS) + 1))
+    for row, symbols in enumerate(groups):
         for symbol in symbols:
-            member[SYMBOLS.index(symbol) + 1, column] = 1.0
-    return (compositions.fractions[:, :, None] * member[compositions.elements]).sum(axis=1)
+            member[row, SYMBOLS.index(symbol) + 1] = 1.0
+    return member
+
+
+def parts_by_element(compositions: Compositions, *, usual: NDArray[np.float32]) -> FloatArray:
+    """To which elements each descriptor is owed, shape (n, columns, k + 1); each sums to 1, and the last is for what no element there makes.
+
+    A mean is owed to the elements that pull it away from `usual` (columns,), a lowest or highest value to the element that has it, a pair
+    to both of its elements, and that an element or a group is absent to none of those that are there.
+    """
+    table = element_table()
+    rows, fraction = np.maximum(compositions.elements - 1, 0), compositions.fractions
+    there = compositions.elements > 0
+    values = table.values[rows]
+    width = len(table.columns)
+    mean = (fraction[:, :, None] * values).sum(axis=1)
+    blocks = [
+        fraction[:, :, None] * np.abs(values - usual[None, None, :width]),
+        fraction[:, :, None] * np.abs(values - mean[:, None, :]),
+        there[:, :, None] & (values == np.where(there[:, :, None], values, np.inf).min(axis=1)[:, None, :]),
+        there[:, :, None] & (values == np.where(there[:, :, None], values, -np.inf).max(axis=1)[:, None, :]),
+        fraction[:, :, None] ** np.array(_NORMS),
+        there[:, :, None],
+        fraction[:, :, None] == fraction.max(axis=1)[:, None, None],
+        _parts_of_bonding(compositions, values, there),
+    ]
+    owed = np.concatenate([block.astype(np.float64) for block in blocks], axis=2).transpose(0, 2, 1)
+    total = owed.sum(axis=2, keepdims=True)
+    owed = np.where(total > 1e-12, owed / np.maximum(total, 1e-12), fraction[:, None, :])
+    own = _members()[:, compositions.elements].transpose(1, 0, 2) * fraction[:, None, :]
+    held = own.sum(axis=2, keepdims=True)
+    own = np.where(held > 0, own / np.maximum(held, 1e-12), 0.0)
+    found = np.concatenate([owed, own], axis=1)
+    return np.concatenate([found, 1.0 - found.sum(axis=2, keepdims=True)], axis=2)
+
+
+def _parts_of_bonding(compositions: Compositions, values: FloatArray, there: NDArray[np.bool_]) -> FloatArray:
+    """Weights of the elements in what `_bonding` returns, shape (n, k, 5)."""
+    columns = element_table().columns
+    fraction = compositions.fractions
+    negativity = values[:, :, columns.index("electronegativity")]
+    high, low = (
+        values[:, :, columns.index(f"{side} common oxidation state")] for side in ("highest", "lowest")
+    )
+    pair = 1.0 - np.exp(-0.25 * (negativity[:, :, None] - negativity[:, None, :]) ** 2)
+    weights = fraction[:, :, None] * fraction[:, None, :]
+    there_both = pair * (weights > 0)
+    top = there_both.max(axis=(1, 2), keepdims=True)
+    anion = _anions(negativity, low=low, there=there)
+    positive_low = np.where(low > 0, low, np.maximum(high, 0.0))
+    cation = there & ~anion
+    of_anions: FloatArray = (fraction * anion).sum(axis=1, keepdims=True)
+    of_cations: FloatArray = (fraction * cation).sum(axis=1, keepdims=True)
+    side: FloatArray = np.where(anion, of_anions, of_cations)
+    return np.stack(
+        [
+            (weights * pair).sum(axis=2),
+            ((there_both == top) & (top > 0)).sum(axis=2),
+            fraction * np.abs(np.where(anion, low, np.maximum(high, 0.0))),
+            fraction * np.abs(np.where(anion, low, positive_low)),
+            np.where(there, fraction / np.maximum(side, 1e-9), 0.0),
+        ],
+        axis=2,
+    )

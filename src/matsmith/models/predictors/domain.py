@@ -40,7 +40,7 @@ class Domain:
         scaled = (columns - centre) / spread
         _, _, turned = np.linalg.svd(scaled[:: max(1, len(scaled) // 5000)], full_matrices=False)
         axes = turned[:AXES].T.astype(np.float32)
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(scaled))[:kept])
+        chosen = held_rows(len(scaled), kept=kept, seed=seed)
         counts = np.bincount(compositions.elements[compositions.elements > 0], minlength=120)
         return cls(
             centre=centre.astype(np.float32),
@@ -54,13 +54,21 @@ class Domain:
     def distance(self, columns: NDArray[np.float32]) -> FloatArray:
         """Distance to the nearest formula trained on, shape (n,), in standard deviations of a descriptor."""
         known = self.known.astype(np.float32)
-        own = (known**2).sum(axis=1)
         found = np.empty(len(columns))
         for begin in range(0, len(columns), _ROWS):
-            part = ((columns[begin : begin + _ROWS] - self.centre) / self.spread) @ self.axes
-            squares = (part**2).sum(axis=1)[:, None] + own - 2.0 * part @ known.T
+            squares = self._squares(columns[begin : begin + _ROWS], known)
             found[begin : begin + _ROWS] = np.sqrt(np.maximum(squares.min(axis=1), 0.0))
         return found
+
+    def nearest(self, columns: NDArray[np.float32], *, count: int) -> tuple[NDArray[np.int64], FloatArray]:
+        """Of each row the nearest formulas that are held, nearest first, as places in `known` and distances as above; both (n, count)."""
+        squares = self._squares(columns, self.known.astype(np.float32))
+        place = np.argsort(squares, axis=1, kind="stable")[:, :count]
+        return place, np.sqrt(np.maximum(np.take_along_axis(squares, place, axis=1), 0.0))
+
+    def _squares(self, columns: NDArray[np.float32], known: NDArray[np.float32]) -> FloatArray:
+        part = ((columns - self.centre) / self.spread) @ self.axes
+        return (part**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2.0 * part @ known.T
 
     def rarest(self, compositions: Compositions) -> NDArray[np.int64]:
         """Of each composition's elements, the least number of training formulas that had one, shape (n,)."""
@@ -82,3 +90,8 @@ class Domain:
         return cls(
             **{name: arrays[name] for name in arrays if name != "border"}, border=float(arrays["border"][0])
         )
+
+
+def held_rows(formulas: int, *, kept: int, seed: int) -> NDArray[np.int64]:
+    """Which of the training formulas are held for distances, ascending."""
+    return np.sort(np.random.default_rng(seed).permutation(formulas)[:kept])

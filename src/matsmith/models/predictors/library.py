@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from matsmith.core.errors import SpecError
 from matsmith.models.predictors.compositions import Compositions, FloatArray, gather, read_formula
 from matsmith.models.predictors.descriptors import descriptors, element_table
-from matsmith.models.predictors.model import CompositionModel, Predictions, load_model
-from matsmith.models.predictors.targets import PREDICTED, predicted_property
+from matsmith.models.predictors.model import CompositionModel, Helper, Predictions, load_model
+from matsmith.models.predictors.targets import PREDICTED, PredictedProperty, predicted_property
 from matsmith.models.predictors.trees import encode
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -85,6 +85,12 @@ def _helpers(name: str) -> set[str]:
 def predict_arrays(names: Sequence[str], compositions: Compositions) -> dict[str, Predictions]:
     """Predictions of several properties, each helper computed once. Elements must be covered."""
     columns = descriptors(compositions)
+    helper = helper_columns()
+    return {name: model_of(name).predict(compositions, columns, helper=helper) for name in names}
+
+
+def helper_columns() -> Helper:
+    """Predictions that models take as descriptors, for one set of compositions; each is computed once."""
     kept: dict[str, FloatArray] = {}
 
     def helper(name: str, compositions: Compositions, columns: NDArray[np.float32]) -> FloatArray:
@@ -94,7 +100,7 @@ def predict_arrays(names: Sequence[str], compositions: Compositions) -> dict[str
             kept[name] = model.raw(codes).mean(axis=1)
         return kept[name]
 
-    return {name: model_of(name).predict(compositions, columns, helper=helper) for name in names}
+    return helper
 
 
 def check_covered(fractions: Mapping[str, float]) -> None:
@@ -119,9 +125,11 @@ def predict_formulas(names: Sequence[str], formulas: Sequence[str]) -> list[dict
     ]
 
 
-def one_of(found: Predictions, row: int, *, name: str, formula: str) -> Prediction:
-    """One row of `Predictions` with its words."""
-    entry = PREDICTED[name]
+def one_of(
+    found: Predictions, row: int, *, name: str, formula: str, entry: PredictedProperty | None = None
+) -> Prediction:
+    """One row of `Predictions` with its words; `entry` is that of a model that does not ship."""
+    entry = entry or PREDICTED[name]
     reasons: list[str] = []
     if found.distance[row] > 1.0:
         reasons.append(f"{found.distance[row]:.1f} times the usual distance from what it was trained on")

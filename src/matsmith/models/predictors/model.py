@@ -10,7 +10,6 @@ domain the error grows with the distance.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from matsmith.core.errors import DataError
 from matsmith.models.predictors.compositions import Compositions, FloatArray
 from matsmith.models.predictors.domain import RARE, Domain
+from matsmith.models.predictors.sealed import check_seal, group, read_sealed, write_sealed
 from matsmith.models.predictors.targets import PredictedProperty
 from matsmith.models.predictors.trees import Trees, encode
 
@@ -140,18 +140,8 @@ def _logistic(values: FloatArray) -> FloatArray:
     return 1.0 / (1.0 + np.exp(-np.clip(values, -50.0, 50.0)))
 
 
-def _digest(arrays: dict[str, NDArray[Any]], card: str) -> str:
-    digest = hashlib.sha256(card.encode())
-    for name in sorted(arrays):
-        digest.update(f"{name}{arrays[name].dtype.str}{arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
-
-
 def save_model(model: CompositionModel, path: Path) -> str:
     """Write a model; return the hash of its contents. An earlier file stays until the new one is complete."""
-    from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
-
     arrays: dict[str, NDArray[Any]] = {
         "cuts": np.concatenate(model.cuts) if model.cuts else np.zeros(0, dtype=np.float32),
         "cut_counts": np.array([len(own) for own in model.cuts], dtype=np.int32),
@@ -164,76 +154,41 @@ def save_model(model: CompositionModel, path: Path) -> str:
     }
     if model.metal_trees is not None:
         groups["metal"] = model.metal_trees.arrays()
-    for group, members in groups.items():
-        arrays |= {f"{group}.{name}": np.ascontiguousarray(array) for name, array in members.items()}
-    card = json.dumps(model.card, sort_keys=True)
-    digest = _digest(arrays, card)
+    for title, members in groups.items():
+        arrays |= {f"{title}.{name}": np.ascontiguousarray(array) for name, array in members.items()}
     header = {
         "format": FORMAT,
         "version": VERSION,
         "property": model.entry.name,
-        "card": card,
-        "sha256": digest,
+        "card": json.dumps(model.card, sort_keys=True),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".part")
-    save_file(arrays, draft, header)
-    draft.chmod(0o644)
-    draft.replace(path)
-    return digest
+    return write_sealed(path, arrays, header=header)
 
 
 def load_model(path: Path, *, entry: PredictedProperty) -> CompositionModel:
     """Read a model. Raises `DataError` when the file is missing, damaged, foreign or of another property."""
-    if not path.is_file():
-        raise DataError(f"There are no weights for {entry.title}: {path.name} is missing.", hint=_HINT)
-    arrays, header = _read(path)
+    arrays, header = read_sealed(path, what=entry.title, hint=_HINT)
     if (
         header.get("format") != FORMAT
         or header.get("version") != VERSION
         or header.get("property") != entry.name
     ):
         raise DataError(f"{path.name} is no composition model of {entry.title} for this version.", hint=_HINT)
-    card = header.get("card", "")
-    if _digest(arrays, card) != header.get("sha256"):
-        raise DataError(
-            f"{path.name} was damaged or changed: its contents do not match its hash.", hint=_HINT
-        )
+    check_seal(path, arrays, header=header, hint=_HINT)
     try:
         ends = np.cumsum(arrays["cut_counts"])[:-1]
-        metal = _group(arrays, "metal")
+        metal = group(arrays, "metal")
         return CompositionModel(
             entry=entry,
             cuts=np.split(arrays["cuts"], ends),
-            trees=Trees.of_arrays(_group(arrays, "trees")),
-            error_trees=Trees.of_arrays(_group(arrays, "error")),
-            domain=Domain.of_arrays(_group(arrays, "domain")),
+            trees=Trees.of_arrays(group(arrays, "trees")),
+            error_trees=Trees.of_arrays(group(arrays, "error")),
+            domain=Domain.of_arrays(group(arrays, "domain")),
             quantile_sigma=float(arrays["quantiles"][0]),
             quantile_90=float(arrays["quantiles"][1]),
             metal_trees=Trees.of_arrays(metal) if metal else None,
-            card=dict(json.loads(card)),
+            card=dict(json.loads(header["card"])),
             sha256=header["sha256"],
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"{path.name} is of another architecture.", hint=_HINT) from error
-
-
-def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as stored:  # pyright: ignore[reportUnknownVariableType]
-            header: dict[str, str] = dict(stored.metadata() or {})  # pyright: ignore[reportUnknownArgumentType]
-            names: list[str] = list(stored.keys())  # pyright: ignore[reportUnknownArgumentType]
-            arrays: dict[str, NDArray[Any]] = {name: stored.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise DataError(f"{path.name} is damaged or is no safetensors file.", hint=_HINT) from error
-    return arrays, header
-
-
-def _group(arrays: dict[str, NDArray[Any]], group: str) -> dict[str, NDArray[Any]]:
-    return {
-        name.removeprefix(f"{group}."): array
-        for name, array in arrays.items()
-        if name.startswith(f"{group}.")
-    }

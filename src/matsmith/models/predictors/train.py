@@ -39,6 +39,7 @@ from matsmith.models.predictors.model import (
     NINETY,
     ONE_SIGMA,
     CompositionModel,
+    Helper,
     error_codes,
     grown,
     save_model,
@@ -124,15 +125,37 @@ def train(
         raise UsageError(
             f"{entry.name} takes {missing[0]} as a descriptor.", hint=f"Train {missing[0]} first."
         )
-    started = time.monotonic()
     table = read_training_table(data_dir, entry, limit=limit)
+    return fit_table(
+        entry, table, work=work, path=library.weights_path(entry.name), whole=limit is None, quick=quick
+    )
+
+
+def fit_table(
+    entry: PredictedProperty,
+    table: TrainingTable,
+    *,
+    work: Path,
+    path: Path,
+    helper: Helper | None = None,
+    whole: bool = True,
+    quick: bool = False,
+    settings: Boosting | None = None,
+    facts: dict[str, Any] | None = None,
+) -> CompositionModel:
+    """Train a table of any origin in five folds, calibrate it on left-out formulas, write weights and card to `path`.
+
+    `helper` gives the columns that `entry.helpers` names; without one they are predictions of the models that ship.
+    `settings` are chosen by the size of the table otherwise; `facts` go into the card over what is written there of itself.
+    """
+    started = time.monotonic()
     plain = descriptors(table.compositions)
-    helper = helper_by_fold(table.folds)
+    helper = helper or helper_by_fold(table.folds)
     more = [helper(name, table.compositions, plain) for name in entry.helpers]
     columns = np.concatenate([plain, *(one[:, None].astype(np.float32) for one in more)], axis=1)
     cuts = cuts_of(columns)
     codes = encode(columns, cuts)
-    settings = Boosting.for_size(len(table), absolute_loss=entry.absolute_loss)
+    settings = settings or Boosting.for_size(len(table), absolute_loss=entry.absolute_loss)
     settings = settings.halved() if quick else settings
     _say(
         f"{entry.name}: {len(table.values)} rows, {len(table)} formulas, {table.left_out} left out, {settings}"
@@ -167,7 +190,7 @@ def train(
         "rows": len(table.values),
         "formulas": len(table),
         "left_out_rows": table.left_out,
-        "whole_table": limit is None,
+        "whole_table": whole,
         "split": f"{FOLDS} folds by hash of the composition, the same for every table and helper",
         "polymorphs": f"aims at the {entry.choice} row of a formula; errors and intervals count every row"
         if entry.choice == "median"
@@ -177,6 +200,7 @@ def train(
         "errors": asdict(found),
         "published": entry.published,
         **calibration,
+        **(facts or {}),
     }
     if classes:
         card["roc_auc"] = area_under_curve(table.targets > 0.5, middle)
@@ -186,7 +210,6 @@ def train(
         card["metal_roc_auc"] = area_under_curve(table.targets <= 0.0, chance)
         card["metal_accuracy"] = float(((chance > 0.5) == (table.targets <= 0.0)).mean())
     model = replace(model, card=card)
-    path = library.weights_path(entry.name)
     save_model(model, path)
     write_card(card, path.with_suffix(".md"), title=entry.title)
     seconds, size = time.monotonic() - started, path.stat().st_size / 1e6
@@ -207,15 +230,14 @@ def _folds(
     fitted: list[Trees] = []
     for fold in range(FOLDS):
         path = folder.with_name(f"{folder.name}-{fold}.npz")
-        kept = _kept(path)
+        kept = kept_trees(path)
         if kept is None:
             started = time.monotonic()
             rows = folds != fold
-            kept = _fit(codes[rows], targets[rows], settings=settings, classes=classes, seed=_SEED + fold)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".part.npz")
-            np.savez(draft, allow_pickle=False, **kept.arrays())
-            draft.replace(path)
+            kept = fit_trees(
+                codes[rows], targets[rows], settings=settings, classes=classes, seed=_SEED + fold
+            )
+            keep_trees(kept, path)
             _say(
                 f"  {folder.parent.parent.name} {folder.name} fold {fold + 1} of {FOLDS}: {time.monotonic() - started:.0f} s"
             )
@@ -231,7 +253,16 @@ def _digest(codes: NDArray[np.uint8], targets: FloatArray, settings: Boosting) -
     return digest.hexdigest()[:12]
 
 
-def _kept(path: Path) -> Trees | None:
+def keep_trees(trees: Trees, path: Path) -> None:
+    """Keep a finished fit."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part.npz")
+    np.savez(draft, allow_pickle=False, **trees.arrays())
+    draft.replace(path)
+
+
+def kept_trees(path: Path) -> Trees | None:
+    """A finished fit, or None where there is no sound one."""
     if not path.is_file():
         return None
     try:
@@ -241,9 +272,10 @@ def _kept(path: Path) -> Trees | None:
         return None  # half written or of another version: it is fitted again
 
 
-def _fit(
+def fit_trees(
     codes: NDArray[np.uint8], targets: FloatArray, *, settings: Boosting, classes: bool, seed: int
 ) -> Trees:
+    """One fit of boosted trees to codes (n, columns), as arrays; `targets` (n,) are above 0.5 for yes where they are classes."""
     from sklearn.ensemble import (  # pyright: ignore[reportMissingImports]
         HistGradientBoostingClassifier,
         HistGradientBoostingRegressor,

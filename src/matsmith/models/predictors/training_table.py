@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,19 +63,32 @@ def read_training_table(
         raise DataError(f"The table {path} is damaged.", hint="Copy it again.") from error
     if not lines or lines[0][:2] != ["formula", entry.column]:
         raise DataError(f"{path} has no columns formula and {entry.column}.", hint="Copy it again.")
-    covered = element_table().covered
-    fractions: dict[str, dict[str, float]] = {}
-    rows: dict[str, list[float]] = {}
-    left_out = 0
+    rows: list[tuple[str, float]] = []
     for number, line in enumerate(lines[1:], start=2):
         try:
             value = _WORDS.get(line[1].upper())
-            value = float(line[1]) if value is None else value
-            one = read_formula(line[0])
+            rows.append((line[0], float(line[1]) if value is None else value))
+            read_formula(line[0])
         except (ValueError, IndexError, SpecError) as error:
             raise DataError(
                 f"Line {number} of {path} is not a formula and a number.", hint="Copy it again."
             ) from error
+    return table_of(rows, entry, limit=limit)
+
+
+def table_of(
+    pairs: Iterable[tuple[str, float]], entry: PredictedProperty, *, limit: int | None = None
+) -> TrainingTable:
+    """Group formulas and values by composition. `limit` and what is left out as in `read_training_table`.
+
+    Raises `SpecError` for what is no composition.
+    """
+    covered = element_table().covered
+    fractions: dict[str, dict[str, float]] = {}
+    rows: dict[str, list[float]] = {}
+    left_out = 0
+    for formula, value in pairs:
+        one = read_formula(formula)
         usable = value > 0 or entry.scale != "log10" or entry.table_is_log10
         if not usable or not covered.issuperset(one):
             left_out += 1

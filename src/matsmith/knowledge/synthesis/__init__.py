@@ -1,0 +1,1 @@
+"""Published syntheses, mined from papers: read, cleaned, found again by composition, balanced."""

@@ -1,0 +1,94 @@
+"""A network over the graph of a formula's elements, every pair joined: read, run and held as plain arrays, without torch.
+
+    h_i     = E[z_i] + W_x f(x_i)                                              element embedding and amount
+    a_ij    = softmax over j of  v . silu(A n(h_i) + B n(h_j)) + log x_j        how much element i listens to element j
+    h_i    += C sum_j a_ij silu(A n(h_i) + B n(h_j));   h_i += G silu(F n(h_i))
+    y_t     = w_t . silu(D [sum_i x_i n(h_i); max_i n(h_i)] + d) + b_t           one number a task
+
+n(.) scales to unit root mean square. Relatives: Roost (Goodall and Lee 2020, Nat. Commun. 11, 6280), CrabNet (Wang et al. 2021, npj Comput. Mater. 7, 77).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matsmith.models.predictors.compositions import Compositions, FloatArray
+
+Matrix = NDArray[np.float32]
+ELEMENTS = 98
+"""Rows of the embedding: atomic numbers 0 (nothing there) to 97."""
+AMOUNTS = 4
+_ROWS = 4_000
+_TINY = 1e-6
+
+
+@dataclass(frozen=True)
+class InteractionNetwork:
+    """`arrays` by name, as `shapes` lists them; `tasks` name the columns of `predict`."""
+
+    arrays: dict[str, Matrix]
+    tasks: tuple[str, ...]
+    layers: int
+
+    def predict(self, compositions: Compositions) -> FloatArray:
+        """One number a task, shape (n, tasks): log-odds, or a value in the task's own scale."""
+        parts = [
+            self._forward(compositions.part(slice(begin, begin + _ROWS)))
+            for begin in range(0, len(compositions), _ROWS)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.tasks)))
+
+    def _forward(self, compositions: Compositions) -> FloatArray:
+        own = self.arrays
+        elements, x = compositions.elements, compositions.fractions.astype(np.float32)
+        there = elements > 0
+        log_x = np.where(there, np.log(np.maximum(x, _TINY)), -1e9).astype(np.float32)
+        h = own["embedding"][elements] + amounts(x) @ own["amount"]
+        for layer in range(self.layers):
+            n = unit(h)
+            pair = silu(
+                (n @ own[f"{layer}.from"])[:, :, None, :]
+                + (n @ own[f"{layer}.to"] + own[f"{layer}.bias"])[:, None, :, :]
+            )
+            score = pair @ own[f"{layer}.listen"] + log_x[:, None, :]
+            weight = np.exp(score - score.max(axis=2, keepdims=True))
+            weight /= weight.sum(axis=2, keepdims=True)
+            h = h + np.einsum("nij,nijd->nid", weight, pair) @ own[f"{layer}.mix"]
+            h = h + silu(unit(h) @ own[f"{layer}.wide"] + own[f"{layer}.wide_bias"]) @ own[f"{layer}.narrow"]
+        n = unit(h)
+        mean = np.einsum("ni,nid->nd", x * there, n)
+        top = np.where(there[:, :, None], n, -1e9).max(axis=1)
+        hidden = silu(np.concatenate([mean, top], axis=1) @ own["head"] + own["head_bias"])
+        return (hidden @ own["out"] + own["out_bias"]).astype(np.float64)
+
+
+def shapes(*, width: int, layers: int, tasks: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the arrays of a network."""
+    found: dict[str, tuple[int, ...]] = {"embedding": (ELEMENTS, width), "amount": (AMOUNTS, width)}
+    for layer in range(layers):
+        found |= {
+            f"{layer}.from": (width, width), f"{layer}.to": (width, width), f"{layer}.bias": (width,),
+            f"{layer}.listen": (width,), f"{layer}.mix": (width, width),
+            f"{layer}.wide": (width, 2 * width), f"{layer}.wide_bias": (2 * width,), f"{layer}.narrow": (2 * width, width),
+        }  # fmt: skip
+    return found | {"head": (2 * width, 2 * width), "head_bias": (2 * width,), "out": (2 * width, tasks), "out_bias": (tasks,)}  # fmt: skip
+
+
+def amounts(x: Matrix) -> Matrix:
+    """What a fraction (n, k) is told as: itself, its root, its logarithm and its square, shape (n, k, 4)."""
+    safe = np.maximum(x, _TINY)
+    return np.stack([x, np.sqrt(safe), np.log10(safe) / 3, x * x], axis=-1)
+
+
+def unit(h: Any) -> Matrix:
+    """Scaled to a root mean square of 1 along the last axis."""
+    return h / np.sqrt((h * h).mean(axis=-1, keepdims=True) + 1e-5)
+
+
+def silu(values: Any) -> Any:
+    """X / (1 + exp(-x))."""
+    return values / (1.0 + np.exp(-np.clip(values, -60.0, 60.0)))

@@ -80,6 +80,64 @@ def halite_scan() -> str:
     return "\n".join(f"{angle:.3f} {count:.1f}" for angle, count in zip(angles, counts, strict=True))
 
 
+def vacant_copper(empty: int) -> str:
+    """Copper, 3 x 3 x 3 primitive cells with one site empty: 26 atoms, in an order in which one neighbour has hopped."""
+    from pymatgen.core import Lattice, Structure
+
+    cell = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(3.615), ["Cu"], [[0, 0, 0]]
+    ).get_primitive_structure()
+    cell.make_supercell(3)
+    whole: Any = cell
+    first = whole[0]
+    near = min(range(1, len(whole)), key=lambda index: first.distance(whole[index]))
+    kept = [whole[index].frac_coords for index in range(len(whole)) if index not in (0, near)]
+    there = whole[near if empty == 0 else 0].frac_coords
+    return str(Structure(whole.lattice, ["Cu"] * (len(kept) + 1), [there, *kept]).to(fmt="poscar"))
+
+
+def mixed_alloy() -> str:
+    """A cell of aluminium and copper, one kind of atom a layer."""
+    from pymatgen.core import Lattice, Structure
+
+    cell = Structure(
+        Lattice.cubic(3.85),
+        ["Al", "Al", "Cu", "Cu"],
+        [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]],
+    )
+    cell.make_supercell(2)
+    return str(cell.to(fmt="cif"))
+
+
+# An ideal solution of two metals that share no crystal: Gibbs energies of melting from heats and points of fusion.
+BISMUTH_CADMIUM = """
+ ELEMENT VA VACUUM 0 0 0 !
+ ELEMENT BI BCC_A2 208.98 0 0 !
+ ELEMENT CD HCP_A3 112.41 0 0 !
+ PHASE LIQUID % 1 1.0 !
+ CONSTITUENT LIQUID :BI,CD: !
+ PARAMETER G(LIQUID,BI;0) 298.15 +11300-20.7511*T; 6000 N !
+ PARAMETER G(LIQUID,CD;0) 298.15 +6210-10.45067*T; 6000 N !
+ PHASE RHOMBO % 1 1.0 !
+ CONSTITUENT RHOMBO :BI: !
+ PARAMETER G(RHOMBO,BI;0) 298.15 +0; 6000 N !
+ PHASE HEXAGONAL % 1 1.0 !
+ CONSTITUENT HEXAGONAL :CD: !
+ PARAMETER G(HEXAGONAL,CD;0) 298.15 +0; 6000 N !
+"""
+ARGON = {"element": "Ar", "size": 108, "cores": 1}
+# As short as each takes: it shows that it can be called, and not a number to use.
+SHORT_DYNAMICS: dict[str, dict[str, Any]] = {
+    "md_expansion": {"temperature_k": 40, "length_ps": 5},
+    "md_heat_capacity": {"temperature_k": 40, "length_ps": 5},
+    "md_tensile": {"temperature_k": 20, "direction": [1, 0, 0], "strain": 0.02, "rate_per_s": 1e10},
+    "md_radial_distribution": {"temperature_k": 40, "length_ps": 5},
+    "md_diffusion": {"temperature_k": 95, "phase": "melt", "length_ps": 10},
+    "md_thermal_conductivity": {"temperature_k": 90, "phase": "melt", "length_ps": 10},
+    "md_free_energy": {"temperature_k": 40, "switch_ps": 2, "warm_ps": 1},
+    "md_glass": {"rate_k_per_ps": 20, "length_ps": 5},
+    "md_melting": {"size": 250, "length_ps": 5, "attempts": 2},
+}
 Ids = Mapping[str, str]
 """Name of a call -> id of the record that it returned."""
 CALLS: tuple[tuple[str, Callable[[Ids], dict[str, Any]]], ...] = (
@@ -94,8 +152,6 @@ CALLS: tuple[tuple[str, Callable[[Ids], dict[str, Any]]], ...] = (
     ("known_pressure_form", lambda _: {"structure": halite(), "pressure_gpa": 10}),
     ("known_voltage", lambda _: {"structure": lithium_cobalt_oxide()}),
     ("known_moduli", lambda _: {"structure": halite()}),
-    ("known_pressure_form", lambda _: {"structure": halite(), "pressure_gpa": 5}),
-    ("known_voltage", lambda _: {"structure": lithium_cobalt_oxide()}),
     ("element_price", lambda _: {"structure": copper()}),
     ("supply", lambda _: {"formula": "LiCoO2"}),
     ("reaction_energy", lambda _: {"formula": "CaCO3 -> CaO + CO2"}),
@@ -136,6 +192,23 @@ CALLS: tuple[tuple[str, Callable[[Ids], dict[str, Any]]], ...] = (
     ("electrochemical_window", lambda _: {"structure": lithium_cobalt_oxide()}),
     ("intercalation_voltage", lambda _: {"structure": lithium_cobalt_oxide(), "orderings": 1}),
     ("ion_percolation", lambda _: {"structure": lithium_cobalt_oxide()}),
+    ("known_synthesis", lambda _: {"formula": "BaTiO3"}),
+    ("synthesis", lambda _: {"formula": "BaTiO3"}),
+    ("formula_stability", lambda _: {"formula": "BaTiO3"}),
+    ("explain_prediction", lambda _: {"formula": "BaZrO3", "property": "measured_band_gap"}),
+    ("alloy_cell", lambda _: {"formula": "Cu0.5Au0.5", "atoms": 8}),
+    ("ideal_eutectic", lambda _: {"elements": ["Cd", "Bi"]}),
+    ("phase_equilibrium", lambda _: {"file": BISMUTH_CADMIUM, "formula": "Bi0.5Cd0.5", "temperature_k": 500}),
+    ("md_minimise", lambda _: {"element": "Cu", "size": 32}),
+    ("md_elastic", lambda _: {"element": "Cu", "size": 32}),
+    ("md_surface", lambda _: {"element": "Cu", "plane": [1, 1, 1], "size": 32}),
+    ("md_stacking_fault", lambda _: {"element": "Cu", "points": 5}),
+    ("md_vacancy", lambda _: {"element": "Cu", "size": 108, "migration": False}),
+    ("md_neb", lambda _: {"structure": vacant_copper(0), "end": vacant_copper(1), "images": 3}),
+    ("md_screw_dislocation", lambda _: {"element": "Fe", "potential": "fe_mm"}),
+    ("md_mixing_energy", lambda _: {"structure": mixed_alloy()}),
+    ("md_monte_carlo", lambda _: {"structure": mixed_alloy(), "temperatures_k": [800], "sweeps": 5}),
+    *((tool, lambda _, more=more: {**ARGON, **more}) for tool, more in SHORT_DYNAMICS.items()),
     ("plan_objective", lambda _: {"objective": "a stable oxide with a bulk modulus above 150 GPa"}),
     ("ask_literature", lambda _: {"question": "Which garnet conducts lithium ions?"}),
     (

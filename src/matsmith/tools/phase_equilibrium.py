@@ -83,7 +83,7 @@ class _Database:
         filters: Any = utils
         self._equilibrium: Any = calphad.equilibrium
         self._variables: Any = calphad.variables
-        self._database: Any = calphad.Database(str(path))
+        self._database: Any = calphad.Database.from_string(path.read_text(encoding="utf-8"), fmt="tdb")
         self.alloy = alloy
         known = {str(one).upper() for one in self._database.elements}
         lacking = [symbol for symbol in alloy.elements if symbol.upper() not in known]

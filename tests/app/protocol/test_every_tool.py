@@ -9,11 +9,15 @@ from typing import Any
 import anyio
 import pytest
 
+from matsmith.tools.registry import tool_names
+
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 # Minutes long: it is called, told its progress and cancelled in test_server.py.
 ELSEWHERE = {"design_material"}
 # Seconds to a minute each: called by the slow test alone.
 COSTLY = {
+    *(name for name in tool_names() if name.startswith("md_") and name not in ("md_minimise", "md_elastic")),
+    "phase_equilibrium",
     "identify_phases", "thermal_conductivity", "thermal_expansion", "phonons", "quasi_harmonic", "surface_energy", "vacancy_formation",
     "migration_barrier", "orderings", "competing_forms", "polymorphs", "competing_phases", "ask_literature", "elasticity",
     "electrochemical_window", "intercalation_voltage", "diffusivity", "pressure_stability",
@@ -22,7 +26,7 @@ COSTLY = {
 MUST_SUCCEED = {
     "relax", "density", "symmetry", "xray_pattern", "identify_phases", "known_crystal", "supply", "element_price", "reaction_energy",
     "screen", "decomposition_temperature", "atmosphere_stability", "oxygen_window", "pourbaix", "equation_of_state", "elasticity", "phonons",
-    "composition_prediction", "surface_energy", "vacancy_formation", "orderings", "ion_percolation", "plan_objective", "ask_literature",
+    "composition_prediction", "synthesis", "formula_stability", "explain_prediction", "alloy_cell", "md_minimise", "md_elastic", "surface_energy", "vacancy_formation", "orderings", "ion_percolation", "plan_objective", "ask_literature",
 }  # fmt: skip
 
 

@@ -119,6 +119,10 @@ class MdArgs(Args):
             raise ValueError(f"there is no element {symbol[:20]!r}; give a symbol such as Cu")
         return symbol
 
+    def given(self, deps: Deps) -> Crystal:
+        """The crystal that `structure` stands for."""
+        return deps.crystal(self.structure or "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
@@ -337,7 +341,7 @@ def system_of(args: MdArgs, *, deps: Deps, prefers: str | None) -> System:
         user_style=args.potential_style,
         settings=deps.settings,
     )
-    crystal = _as_crystal(atoms) if args.structure is None else deps.crystal(args.structure)
+    crystal = _as_crystal(atoms) if args.structure is None else args.given(deps)
     return System(
         atoms=atoms,
         elements=elements,
@@ -355,7 +359,7 @@ def _crystal_of(args: MdArgs, deps: Deps) -> tuple[Atoms, Prototype | None, floa
         return lattice_cell(prototype, args.element, a, c=c), prototype, a
     from ase import Atoms
 
-    crystal = deps.crystal(cast("str", args.structure))
+    crystal = args.given(deps)
     given = Atoms(
         list(crystal.species), cell=crystal.lattice, scaled_positions=list(crystal.positions), pbc=True
     )

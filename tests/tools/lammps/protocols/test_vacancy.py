@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,11 +55,29 @@ def ends() -> tuple[Atoms, Atoms]:
     return first, last
 
 
-def test_a_hop_in_copper_has_its_potentials_published_barrier(run_protocol: RunProtocol) -> None:
+def written(folder: Path, atoms: Atoms) -> str:
+    path = folder / f"{len(list(folder.iterdir()))}.vasp"
+    atoms.write(path, format="vasp", direct=True)
+    return str(path)
+
+
+def test_the_two_states_of_a_path_count_by_what_stands_in_their_files() -> None:
+    # A vacancy beside its neighbour is the same crystal as before the hop: by a structure's id both would be one state.
+    assert neb.NebArgs.reference_fields()["structure"] == "file"
+    assert neb.NebArgs.reference_fields()["end"] == "file"
+
+
+def test_a_hop_in_copper_has_its_potentials_published_barrier(
+    run_protocol: RunProtocol, tmp_path: Path
+) -> None:
     # Y. Mishin et al., Phys. Rev. B 63, 224106 (2001): 0.689 eV; this cell is small.
     first, last = ends()
     outcome = run_protocol(
-        neb.TOOL, given={"a": first, "b": last}, structure="a", end="b", images=3, potential="cu_mishin1"
+        neb.TOOL,
+        structure=written(tmp_path, first),
+        end=written(tmp_path, last),
+        images=3,
+        potential="cu_mishin1",
     )
     assert outcome.failure is None, outcome.failure
     assert outcome.quantities["migration_barrier"].value == pytest.approx(0.689, abs=0.02)
@@ -67,16 +86,16 @@ def test_a_hop_in_copper_has_its_potentials_published_barrier(run_protocol: RunP
     )
 
 
-def test_what_is_no_path_is_refused(run_protocol: RunProtocol) -> None:
+def test_what_is_no_path_is_refused(run_protocol: RunProtocol, tmp_path: Path) -> None:
     first, last = ends()
     same = run_protocol(
-        neb.TOOL, given={"a": first, "b": first}, structure="a", end="b", potential="cu_mishin1"
+        neb.TOOL, structure=written(tmp_path, first), end=written(tmp_path, first), potential="cu_mishin1"
     )
     assert same.failure is not None
     assert same.failure.code == "no_way"
     last.set_cell(last.cell.array * 1.05, scale_atoms=True)
     other = run_protocol(
-        neb.TOOL, given={"a": first, "b": last}, structure="a", end="b", potential="cu_mishin1"
+        neb.TOOL, structure=written(tmp_path, first), end=written(tmp_path, last), potential="cu_mishin1"
     )
     assert other.failure is not None
     assert other.failure.code == "other_cell"

@@ -5,25 +5,29 @@ Both ends are relaxed in their cell first. The barrier is at 0 K and without the
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
 
 from matsmith.core.crystal import Crystal
+from matsmith.core.errors import StructureError
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
 from matsmith.models.nudged_elastic_band import BandSettings
+from matsmith.tools.base import Deps
 from matsmith.tools.drawn_series import Trace, TracePlot, traces_fact
 from matsmith.tools.lammps.failures import DynamicsError
 from matsmith.tools.lammps.paths import lowest_path
 from matsmith.tools.lammps.protocol import Md, MdArgs, System, protocol
 from matsmith.tools.lammps.static import at_rest
+from matsmith.tools.structure_files import read_structure
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from matsmith.models.nudged_elastic_band import Path
+    from matsmith.models.nudged_elastic_band import Path as Band
 
 _SAME_CELL_ANGSTROM = 0.02
 _NO_WAY_ANGSTROM = 0.1
@@ -32,10 +36,18 @@ _NO_WAY_ANGSTROM = 0.1
 class NebArgs(MdArgs):
     """The two states, and how finely the path between them is followed."""
 
+    # Files, and not structures: two states of one path may be the same crystal, and count as one wherever a structure is
+    # told by its canonical form.
+    structure: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the first state: path of a CIF or POSCAR file",
+        json_schema_extra={"x-reference": "file"},
+    )
     end: str = Field(
         min_length=1,
-        description="the other state: a structure with the same cell and the same atoms in the same order",
-        json_schema_extra={"x-reference": "structure"},
+        description="the other state: path of a CIF or POSCAR file with the same cell and the same atoms in the same order",
+        json_schema_extra={"x-reference": "file"},
     )
     images: int = Field(
         default=7, ge=1, le=31, description="images between the ends; odd for a symmetric path"
@@ -44,6 +56,19 @@ class NebArgs(MdArgs):
         default=0.03, ge=0.005, le=0.5, description="largest force left on the images"
     )
     max_steps: int = Field(default=300, ge=10, le=5000, description="steps of the band at most")
+
+    def given(self, deps: Deps) -> Crystal:
+        """The first state, as its file has it."""
+        del deps
+        return read_state(self.structure or "")
+
+
+def read_state(path: str) -> Crystal:
+    """A state of a path. Raises `DynamicsError` for a file that is no structure."""
+    try:
+        return read_structure(Path(path))
+    except StructureError as error:
+        raise DynamicsError("unreadable", error.message, hint=error.hint) from error
 
 
 def same_order(first: Crystal, last: Crystal) -> str | None:
@@ -55,7 +80,7 @@ def same_order(first: Crystal, last: Crystal) -> str | None:
     return None
 
 
-def path_plot(path: Path, *, what: str) -> TracePlot:
+def path_plot(path: Band, *, what: str) -> TracePlot:
     """The energies of the images over the path."""
     shares = np.linspace(0, 100, len(path.energies_ev))
     return TracePlot(
@@ -71,7 +96,7 @@ def path_plot(path: Path, *, what: str) -> TracePlot:
     )
 
 
-def band_warnings(path: Path) -> list[str]:
+def band_warnings(path: Band) -> list[str]:
     """What to say of a band that did not converge."""
     if path.converged:
         return []
@@ -80,7 +105,7 @@ def band_warnings(path: Path) -> list[str]:
     ]
 
 
-def highest_of(path: Path) -> Crystal:
+def highest_of(path: Band) -> Crystal:
     """The image at the top."""
     return Crystal.from_pymatgen(path.highest)
 
@@ -102,9 +127,11 @@ def run(args: NebArgs, *, system: System, md: Md) -> Outcome:
     """
     if args.structure is None:
         raise DynamicsError(
-            "no_structure", "A path needs two structures.", hint="Give structure and end, two files or ids."
+            "no_structure",
+            "A path needs two structures.",
+            hint="Give structure and end, two CIF or POSCAR files.",
         )
-    begin, end = system.crystal, md.deps.crystal(args.end)
+    begin, end = system.crystal, read_state(args.end)
     why = same_order(begin, end)
     if why is not None:
         raise DynamicsError(

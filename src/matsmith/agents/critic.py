@@ -39,7 +39,9 @@ def summarise(context: RunContext, *, round_number: int) -> RoundSummary:
         rounds=view.rounds,
         failing_target=failing,
         shortfall=shortfall,
-        explanation=explained_miss(context, summary, failing=failing) if failing else "",
+        explanation=explained_miss(context, summary, failing=failing)
+        if failing and not enough(context)
+        else "",
         left=context.left(round_number=round_number + 1),
     )
     critique = context.decide(question, key=key)

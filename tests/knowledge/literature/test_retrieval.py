@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +21,7 @@ from matsmith.knowledge.literature.dense_store import DenseStore
 from matsmith.knowledge.literature.documents import SourceDocument, document_id
 from matsmith.knowledge.literature.library import Library
 from matsmith.knowledge.literature.readers.markdown import read_markdown
-from matsmith.knowledge.literature.retrieval import Retriever, fuse
+from matsmith.knowledge.literature.retrieval import Retriever, fuse, retrieve, retriever_of
 from matsmith.knowledge.literature.tokenizer import tokenize
 
 TEXTS = (
@@ -248,3 +250,14 @@ def test_a_question_is_answered_where_no_index_can_be_kept(tmp_path: Path) -> No
             (row, _), *rest = each.search(library, "bulk modulus of HfN", limit=5)
             assert "269 GPa" in library.passages([row])[row].text
             assert rest == []
+
+
+def test_what_searches_a_library_goes_with_it() -> None:
+    # A server asks the notes for every question: an index of each that stayed would fill its memory.
+    library = Library.built_in()
+    assert retrieve(library, "Which garnet conducts lithium ions?", limit=1)
+    retriever = weakref.ref(retriever_of(library))
+    assert retriever() is retriever_of(library)
+    del library
+    gc.collect()
+    assert retriever() is None

@@ -43,6 +43,8 @@ class Library:
     def __init__(self, connection: sqlite3.Connection, folder: Path | None) -> None:
         self.folder = folder
         """The folder with the file and the stores; None for a library in memory."""
+        self.companion: object | None = None
+        """What searches it, kept here for as long as the library is open."""
         self._connection = connection
         self._path = folder / FILE_NAME if folder else None
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
-from weakref import WeakKeyDictionary
 
 from matsmith.core.errors import DataError, UsageError
 from matsmith.core.settings import Settings, load_settings
@@ -166,11 +165,8 @@ def dense_available(library: Library) -> str | None:
 
 
 def retriever_of(library: Library) -> Retriever:
-    """The one retriever of an open library, so that its stores are opened once."""
-    found = _RETRIEVERS.get(library)
-    if found is None:
-        found = _RETRIEVERS[library] = Retriever(library)
+    """The one retriever of an open library, so that its stores are opened once; it goes when the library goes."""
+    found = library.companion
+    if not isinstance(found, Retriever):
+        found = library.companion = Retriever(library)
     return found
-
-
-_RETRIEVERS: WeakKeyDictionary[Library, Retriever] = WeakKeyDictionary()

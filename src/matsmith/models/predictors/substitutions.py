@@ -61,7 +61,7 @@ class Substitution:
 def alike(symbol: str) -> list[str]:
     """Elements that may stand in for one, by atomic number.
 
-    >>> "Hf" in alike("Zr"), "Sn" in alike("Ti"), "Cl" in alike("F"), "Na" in alike("F")
+    >>> "Hf" in alike("Zr"), "Ni" in alike("Mg"), "Cl" in alike("F"), "Na" in alike("F")
     (True, True, True, False)
     """
     table = element_table()

@@ -114,7 +114,7 @@ def oscillators_ev(*, count: int, omega_per_ps: float, temperature_k: float) -> 
     """Classical free energy of 3 N independent oscillators of one frequency.
 
     >>> round(oscillators_ev(count=1, omega_per_ps=30.0, temperature_k=300.0), 4)
-    -0.0208
+    -0.0209
     """
     thermal = BOLTZMANN_EV_PER_K * temperature_k
     return 3 * count * thermal * math.log(_HBAR_EV_PS * omega_per_ps / thermal)

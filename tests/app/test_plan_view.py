@@ -78,3 +78,9 @@ def test_the_json_of_a_plan_is_read_back_as_the_same_specification(
     path.write_text(check.spec.model_dump_json())
     assert read_spec(path) == check.spec
     assert isinstance(read_spec(path), DesignSpec)
+
+
+@pytest.mark.parametrize("pressure", ["", " at 10 GPa"])
+def test_only_tools_that_can_answer_at_the_conditions_are_named(settings: Settings, pressure: str) -> None:
+    text = shown(plan_objective(f"a stable oxide{pressure}", settings=settings))
+    assert ("pressure_stability" in text) == bool(pressure)

@@ -87,14 +87,16 @@ def _spec_table(check: PlanCheck) -> RenderableType:
 
 
 def _target_line(check: PlanCheck, index: int, target: Target) -> RenderableType:
+    from matsmith.agents.conditions import serves
     from matsmith.agents.report.wording import target_text
 
     entry = PROPERTIES[target.property]
+    tools = [name for name in entry.tools if serves(name, check.spec.conditions)]
     line = _text(f"{entry.title} {target_text(target)}")
     if index in check.unmeasurable:
         line.append("  no tool measures it", style="not_met")
-    elif entry.tools:
-        line.append(f"  by {', '.join(entry.tools)}", style="quiet")
+    elif tools:
+        line.append(f"  by {', '.join(tools)}", style="quiet")
     return line
 
 

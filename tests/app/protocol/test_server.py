@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -291,3 +292,38 @@ def test_a_child_process_speaks_over_standard_streams(tmp_path: Path) -> None:
     assert "Fm-3m" in json.dumps(result.structured_content)
     assert about is not None
     assert about.name == "matsmith"
+
+
+def test_a_client_that_dies_in_the_middle_of_an_answer_leaves_no_trace_of_an_error(tmp_path: Path) -> None:
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "gone", "version": "1"},
+    }
+    asked = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        *({"jsonrpc": "2.0", "id": number, "method": "tools/list"} for number in range(2, 40)),
+    ]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "matsmith", "mcp"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path), "MATSMITH_THREADS": "1"},
+        cwd=tmp_path,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    assert server.stderr is not None
+    server.stdin.write(json.dumps(asked[0]).encode() + b"\n")
+    server.stdin.flush()
+    assert b"serverInfo" in server.stdout.readline()
+    # Lists of tools fill the pipe, and the reader goes away before they are written.
+    server.stdin.write(b"".join(json.dumps(one).encode() + b"\n" for one in asked[1:]))
+    server.stdin.flush()
+    server.stdout.close()
+    server.stdin.close()
+    said = server.stderr.read().decode()
+    assert server.wait(timeout=60) == 0, said
+    assert "Traceback" not in said

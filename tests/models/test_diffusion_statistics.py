@@ -145,6 +145,20 @@ def test_a_melt_drifts_and_a_hot_crystal_does_not() -> None:
     assert melt.drift > 0.35
 
 
+def test_ions_that_run_between_the_atoms_of_a_wide_host_do_not_make_it_a_melt() -> None:
+    # As in α-AgI: iodine 4.4 Å apart swings widely about its places, silver comes as near as 2.6 Å.
+    draw = np.random.default_rng(5)
+    lattice = 13.2 * np.eye(3)
+    grid = np.stack(np.meshgrid(*[np.arange(3) * 4.4] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    frame = grid + draw.normal(scale=0.4, size=(200, 27, 3)) + np.linspace(0, 1, 200)[:, None, None] * draw.normal(scale=0.7, size=(27, 3))  # fmt: skip
+    ions = grid + np.array([2.6, 0.0, 0.0]) + np.cumsum(draw.normal(scale=0.3, size=(200, 27, 3)), axis=0)
+    both, numbers = np.concatenate([frame, ions], axis=1), np.array([53] * 27 + [47] * 27)
+    (iodine,) = host_motion(both, numbers=numbers, lattice_angstrom=lattice, host=["I"])
+    assert 0.1 < iodine.drift < 0.35
+    alone = host_motion(frame, numbers=numbers[:27], lattice_angstrom=lattice, host=["I"])
+    assert alone == [iodine]
+
+
 def test_nearest_distances_see_images() -> None:
     positions = np.array([[0.1, 0.0, 0.0], [7.9, 4.0, 4.0], [0.0, 4.0, 4.0]])
     np.testing.assert_allclose(

@@ -86,7 +86,7 @@ class Arrhenius:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostMotion:
-    """How far the atoms of one element of the host vibrate and drift, both over the distance of their nearest neighbours.
+    """How far the atoms of one element of the host vibrate and drift, both over the distance of their nearest neighbours in the host.
 
     `swing` is the root mean square displacement about the mean place in a quarter of the trajectory (Lindemann's ratio), `drift` that of the mean places of the last
     quarter of the trajectory from those of the first.
@@ -209,11 +209,13 @@ def host_motion(
     frames = len(positions_angstrom)
     part = max(1, frames // _PARTS)
     first, last = positions_angstrom[:part].mean(axis=0), positions_angstrom[-part:].mean(axis=0)
-    nearest = nearest_distances_angstrom(positions_angstrom[0], lattice_angstrom)
+    framework = np.flatnonzero(np.isin(numbers, [atomic_numbers[element] for element in host]))
+    # The ion's own atoms are no neighbours: where they run freely, as in α-AgI, a frame of far larger spacing holds.
+    nearest = nearest_distances_angstrom(positions_angstrom[0, framework], lattice_angstrom)
     found: list[HostMotion] = []
     for element in host:
         own = np.flatnonzero(numbers == atomic_numbers[element])
-        distance = float(nearest[own].mean())
+        distance = float(nearest[np.isin(framework, own)].mean())
         # About the mean places of each quarter, so that a hop between them is drift and not swing.
         parts = [positions_angstrom[begin : begin + part, own] for begin in range(0, frames - part + 1, part)]
         swing = np.median([float(((each - each.mean(axis=0)) ** 2).sum(axis=2).mean()) for each in parts])

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matsmith.models.diffusion_statistics import Diffusion, HostMotion
 
 DRIFTED = 0.35
-"""Drift of a host's atoms, over the distance of neighbours, from which they count as gone."""
+"""Drift of a host's atoms, over the distance of neighbours in the host, from which they count as gone."""
 _IMAGE_DISTANCE_ANGSTROM, _MOST_FARTHER_ANGSTROM = 7.0, 8
 _FEWEST_ATOMS = 40
 # Ions that stand farther apart pass by sites between them.

@@ -11,7 +11,9 @@ import pytest
 
 from matsmith.app.commands_md import own_arguments, protocol_named, protocol_names
 from matsmith.app.main import main
+from matsmith.app.md_view import sweep_notes
 from matsmith.core.errors import UsageError
+from matsmith.core.record import Outcome, Record
 from matsmith.core.settings import Settings
 from matsmith.tools.lammps.program import missing
 
@@ -125,3 +127,20 @@ def test_a_run_writes_its_record_structure_and_is_not_computed_twice(
     again = json.loads(capsys.readouterr().out)
     assert again["started_at"] == first["started_at"]
     assert re.fullmatch(r"[0-9a-f]{16}", again["id"])
+
+
+def test_what_a_sweep_warns_of_is_told_once() -> None:
+    records = [
+        Record.of(
+            Outcome(warnings=("soft", *(("molten",) if place == 2 else ()))),
+            tool="md_elastic", tool_version="1", inputs={"place": place}, identity="", seed=0,
+        )
+        for place in range(3)
+    ]  # fmt: skip
+    assert sweep_notes(records) == ["soft", "1 of 3: molten"]
+    many = Record.of(
+        Outcome(warnings=tuple(f"doubt {number}" for number in range(11))),
+        tool="md_elastic", tool_version="1", inputs={}, identity="", seed=0,
+    )  # fmt: skip
+    assert len(sweep_notes([many])) == 9
+    assert sweep_notes([many])[-1] == "and 3 more, in the records"

@@ -190,7 +190,10 @@ def md(
             "Stopped; nothing that was finished is lost.", hint="The same call goes on where it stopped."
         ) from stop
     except ToolError as error:
-        raise UsageError(error.message, hint=error.hint) from error
+        hint = error.hint.replace(
+            f"matsmith tool {declared.name}", f"matsmith md {declared.name.removeprefix(PREFIX)}"
+        )
+        raise UsageError(error.message, hint=hint) from error
     return _show(records, alloys, out=out, as_json=as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from matsmith.tools.base import Tool
     from matsmith.tools.lammps.alloys import Alloy
     from matsmith.tools.lammps.potentials import Entry
+
+_MOST_NOTES = 8
 
 
 def protocols_table(tools: Sequence[Tool], settings: Settings) -> RenderableType:
@@ -85,7 +88,8 @@ def protocol_help(tool: Tool, settings: Settings, *, options: Mapping[str, str])
 
 
 def sweep_table(alloys: Sequence[Alloy], records: Sequence[Record]) -> RenderableType:
-    """Quantities over composition; a failure says its reason."""
+    """Quantities over composition; a failure says its reason. Below, what the records warn of."""
+    from rich.console import Group
     from rich.text import Text
 
     from matsmith.agents.report.wording import title_of, unit_text
@@ -112,7 +116,19 @@ def sweep_table(alloys: Sequence[Alloy], records: Sequence[Record]) -> Renderabl
             *cells,
             Text(failure.message if failure else "", style="unknown"),
         )
-    return table
+    notes = [Text(f"  {note}", style="quiet") for note in sweep_notes(records)]
+    return Group(table, *notes)
+
+
+def sweep_notes(records: Sequence[Record]) -> list[str]:
+    """What the records of a sweep warn of, each once, the most common first, with how many of them do; at most eight."""
+    counts = Counter(warning for record in records for warning in dict.fromkeys(record.outcome.warnings))
+    told = [
+        note if count == len(records) else f"{count} of {len(records)}: {note}"
+        for note, count in counts.most_common(_MOST_NOTES)
+    ]
+    left = len(counts) - len(told)
+    return [*told, f"and {left} more, in the records"] if left > 0 else told
 
 
 def written(record: Record, folder: Path) -> list[Path]:

@@ -172,7 +172,7 @@ _LISTED = (
         unit="GPa",
         synonyms=("shear modulus", "shear moduli", "modulus of rigidity", "rigidity", "g_vrh"),
         low=0.0,
-        high=550.0,
+        high=600.0,
         tools=("known_property", "composition_prediction", "elasticity"),
         range_reason="diamond has 535 GPa",
     ),

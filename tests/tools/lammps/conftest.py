@@ -40,6 +40,7 @@ def simulate(tmp_path: Path, md_settings: Settings) -> Simulate:
         limits: Limits | None = None,
         seed: int = 0,
         note: Callable[[str], None] = lambda text: None,
+        cores: int = 1,
     ) -> Simulation:
         choice = choose(elements_of(atoms), named=named, settings=md_settings)
         return Simulation(
@@ -48,7 +49,7 @@ def simulate(tmp_path: Path, md_settings: Settings) -> Simulate:
             folder=tmp_path / folder,
             deps=Deps(settings=md_settings, seed=seed, note=note),
             limits=limits,
-            cores=1,
+            cores=cores,
         )
 
     return make

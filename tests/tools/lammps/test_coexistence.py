@@ -78,7 +78,11 @@ def test_only_the_part_that_melts_is_given_room() -> None:
 
 def test_guesses_close_in_from_both_sides() -> None:
     bracket = Bracket()
-    assert bracket.after_freezing(1000.0) > 1000.0
-    assert bracket.after_melting(1400.0) == 1200.0
-    assert bracket.after_freezing(1200.0) == 1300.0
-    assert Bracket().after_melting(800.0) < 800.0
+    assert bracket.after_freezing(900.0, 1000.0) > 1000.0
+    assert bracket.after_melting(1500.0, 1400.0) == 1200.0
+    assert bracket.after_freezing(1200.0, 1250.0) == 1350.0
+    assert Bracket().after_melting(900.0, 800.0) < 800.0
+    # As 600 atoms of argon did, which melt at 74 K: frozen at 84 K from 70, molten at 73 K from 78.
+    small = Bracket()
+    small.after_melting(78.0, 73.0)
+    assert small.after_freezing(70.0, 84.0) == 74.0

@@ -46,3 +46,10 @@ def test_signals() -> None:
     assert "damaged potential" in from_signal(11).hint
     assert from_signal(24).code == "time_limit"
     assert from_signal(25).code == "disk_full"
+
+
+def test_no_line_of_another_file_is_quoted() -> None:
+    said = "ERROR on proc 0: Not a valid integer number: 'root:x:0:0:/root' (src/text_file_reader.cpp:2)"
+    error = from_output(said, elements=("Cu",))
+    assert error.code == "bad_potential"
+    assert "root" not in str(error)

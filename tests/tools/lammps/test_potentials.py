@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +81,41 @@ def test_files_and_elements_of_the_catalogue_are_sound() -> None:
         assert all((program().potentials_dir / file.name).is_file() for file in entry.files)
         assert all(set(group) <= set(entry.elements) for group in entry.needs)
         assert set(entry.names) <= set(entry.elements)
+
+
+# Whose files name a preprint, a submission or the authors alone.
+_PRINTED_LATER = {"ta_snap", "cu_pace", "sic_gw"}
+_NO_PAPER = re.compile(r"CITATION: *(unknown|\?+|$)", re.IGNORECASE | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "entry", [each for each in catalogue().values() if each.files], ids=lambda entry: entry.id
+)
+def test_a_file_of_the_catalogue_is_the_one_that_its_hash_and_its_citation_name(entry: Entry) -> None:
+    """The citation shares an author, and its volume, page or number, with what the header of one of the files says."""
+    heads: list[str] = []
+    for file in entry.files:
+        content = (program().potentials_dir / file.name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == file.sha256, file.name
+        heads.append(content[:3000].decode("utf-8", "replace"))
+    if "the file's header" in entry.citation or "names no paper" in entry.citation:
+        told = [head.splitlines()[0] for head in heads if "CITATION:" in head.splitlines()[0]]
+        named = [line for line in told if not _NO_PAPER.search(line) and re.search(r"\(\d{4}\)", line)]
+        assert entry.id in _PRINTED_LATER or not named, "the file names a paper"
+        return
+    head = _plain(" ".join(heads))
+    authors, _, rest = (
+        entry.citation.partition(", Phys.") if ", Phys." in entry.citation else (entry.citation, "", "")
+    )
+    names = [word for word in re.findall(r"[A-Z][a-z]{2,}", _plain(authors)) if word.lower() in head.lower()]
+    assert names, (entry.citation, head[:200])
+    numbers = set(re.findall(r"\d{2,}", rest or entry.citation))
+    if entry.id not in _PRINTED_LATER:
+        assert numbers & set(re.findall(r"\d{2,}", head)), (entry.citation, head[:200])
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
 
 
 @pytest.mark.parametrize(

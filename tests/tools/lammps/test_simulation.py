@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from ase import Atoms
 from ase.build import bulk  # pyright: ignore[reportUnknownVariableType]
 from numpy.typing import NDArray
 
+from matsmith.tools.lammps import simulation
 from matsmith.tools.lammps.failures import DynamicsError
-from matsmith.tools.lammps.process import Limits
+from matsmith.tools.lammps.process import Limits, follow
+from matsmith.tools.lammps.program import program, usual_cores
 from matsmith.tools.lammps.rendering import ScriptError
 from matsmith.tools.lammps.simulation import Simulation
 from matsmith.tools.lammps.stage import part_folder, thermo_rows
@@ -256,3 +259,31 @@ def test_a_step_too_long_for_its_atoms_is_refused(simulate: Simulate, copper: Co
     assert caught.value.code == "bad_timestep"
     with pytest.raises(ScriptError):
         simulate(copper(1)).stage("heat", "fix move all nve")
+
+
+@pytest.fixture
+def iron_chromium() -> Atoms:
+    """2,000 atoms of ordered FeCr, whose pair style has no threads."""
+    return repeated(bulk("FeCr", "cesiumchloride", a=2.87, cubic=True), (10, 10, 10))
+
+
+def test_ranks_give_what_one_core_gives_and_are_taken_where_cores_stand_idle(
+    simulate: Simulate, iron_chromium: Atoms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if program().mpiexec is None or usual_cores() < 2:
+        pytest.skip("one core, or no mpiexec")
+    alone = simulate(iron_chromium, named="fecr_cd", folder="alone").stage("heat", _HEAT, steps=10)
+    started: list[list[str]] = []
+
+    def followed(command: list[str], **given: Any) -> float:
+        started.append(command)
+        return follow(command, **given)
+
+    monkeypatch.setattr(simulation, "follow", followed)
+    for idle, folder in ((2.0, "both"), (1.0, "busy")):
+        monkeypatch.setattr(simulation, "idle_cores", lambda idle=idle: idle)
+        made = simulate(iron_chromium, named="fecr_cd", folder=folder, cores=2).stage("heat", _HEAT, steps=10)
+        assert np.allclose(made.thermo["etotal"], alone.thermo["etotal"], rtol=1e-10)
+        assert np.allclose(made.final.positions, alone.final.positions, atol=1e-6)
+    assert started[0][0] == str(program().mpiexec)
+    assert "mpiexec" not in started[1][0]

@@ -127,23 +127,25 @@ def phases(
 
 @dataclass(slots=True)
 class Bracket:
-    """What is known of the melting temperature: all froze at `low_k`, all melted at `high_k`."""
+    """What is known of the melting temperature: all froze that began at `low_k`, all melted that began at `high_k`.
+
+    Where the last atoms freeze or melt, the temperature overshoots in a small cell: the beginnings bound it more surely than the ends.
+    """
 
     low_k: float = 0.0
     high_k: float = math.inf
 
-    def after_freezing(self, final_k: float) -> float:
-        """The next guess where all froze and the heat set free stopped at `final_k`: it melts above that."""
-        self.low_k = max(self.low_k, final_k)
-        return self._next(1.05 * self.low_k)
+    def after_freezing(self, start_k: float, final_k: float) -> float:
+        """The next guess where all froze and the heat set free stopped at `final_k`: it melts above `start_k`."""
+        self.low_k = max(self.low_k, start_k)
+        return self._next(1.05 * final_k)
 
-    def after_melting(self, final_k: float) -> float:
-        """The next guess where all melted and the heat taken up stopped at `final_k`: it melts below that."""
-        self.high_k = min(self.high_k, final_k)
-        return self._next(0.95 * self.high_k)
+    def after_melting(self, start_k: float, final_k: float) -> float:
+        """The next guess where all melted and the heat taken up stopped at `final_k`: it melts below `start_k`."""
+        self.high_k = min(self.high_k, start_k)
+        return self._next(0.95 * final_k)
 
     def _next(self, alone: float) -> float:
-        # The two may cross by as much as small cells superheat: then between them all the same.
         if self.low_k > 0 and math.isfinite(self.high_k):
             return 0.5 * (self.low_k + self.high_k)
         return alone

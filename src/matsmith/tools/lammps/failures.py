@@ -27,6 +27,7 @@ class DynamicsError(ToolError):
         self.facts: dict[str, JsonValue] = dict(facts or {})
 
 
+_QUOTED = re.compile(r"'[^']*'?|\"[^\"]*\"?")
 _SMALLER_STEP = "Take a shorter time step (timestep_fs), a lower temperature, or start from a relaxed cell."
 # What LAMMPS says -> code, what happened, what to do. The first that fits is taken, so the particular stands before the general.
 _SAID: tuple[tuple[str, str, str, str], ...] = (
@@ -124,6 +125,9 @@ def from_output(text: str, *, elements: tuple[str, ...] = ()) -> DynamicsError:
     for pattern, code, message, hint in _SAID:
         if re.search(pattern, said):
             named = f" ({'-'.join(elements)})" if elements and code == "bad_potential" else ""
+            if code == "bad_potential":
+                # What it quotes is text out of the file, which need not be a potential: no one is to read other files that way.
+                said = _QUOTED.sub("'...'", said)
             return DynamicsError(code, f"{message}{named} LAMMPS says: {said}", hint=hint)
     return DynamicsError(
         "lammps_error",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -18,6 +19,8 @@ from matsmith.tools.melting import melting_point_k
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from matsmith.tools.lammps.stage import Stage
 
 _UNKNOWN_K = 1000.0
 _GUESSED_K = (40.0, 5000.0)
@@ -99,4 +102,18 @@ def in_mean_cell(state: State) -> Atoms:
     atoms = state.atoms.copy()
     ratio = (state.volume_angstrom3.mean / float(atoms.get_volume())) ** (1 / 3)
     atoms.set_cell(np.asarray(atoms.cell) * ratio, scale_atoms=True)
+    return atoms
+
+
+def at_mean_energy(stage: Stage) -> Atoms:
+    """The last atoms of a canonical run with velocities scaled to the run's mean energy, so that a run at constant energy has its temperature.
+
+    Where a run ends by chance, its energy is off by as much as a few hundred atoms fluctuate: some per cent of the temperature.
+    """
+    rows, atoms = stage.thermo, stage.final.copy()
+    energies = rows["etotal"]
+    lacking = float(energies[len(energies) // 4 :].mean() - energies[-1])
+    kinetic = float(rows["ke"][-1])
+    share = max(1 + lacking / kinetic, 0.0) if kinetic > 0 else 1.0
+    atoms.set_velocities(atoms.get_velocities() * math.sqrt(share))
     return atoms

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -128,3 +129,23 @@ def styles(kind: StyleKind) -> frozenset[str]:
 def usual_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def idle_cores(seconds: float = 0.2) -> float:
+    """How many cores stood idle just now, over so many seconds; all that there are where the system does not tell (no /proc/stat)."""
+    before = _idle_ticks()
+    if before is None:
+        return float(usual_cores())
+    time.sleep(seconds)
+    after = _idle_ticks()
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    return float(usual_cores()) if after is None else (after - before) / (ticks_per_s * seconds)
+
+
+def _idle_ticks() -> int | None:
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()
+    except (OSError, IndexError):
+        return None
+    # user nice system idle iowait ...
+    return int(first[4]) + int(first[5])

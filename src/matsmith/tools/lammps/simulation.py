@@ -21,7 +21,7 @@ from matsmith.tools.lammps import sanity
 from matsmith.tools.lammps.failures import DynamicsError
 from matsmith.tools.lammps.potentials import Choice
 from matsmith.tools.lammps.process import OUTPUT, Limits, follow, launched
-from matsmith.tools.lammps.program import program, styles, usual_cores, version
+from matsmith.tools.lammps.program import idle_cores, program, styles, usual_cores, version
 from matsmith.tools.lammps.rendering import Value
 from matsmith.tools.lammps.scripts import Plan, plan_of, script_of
 from matsmith.tools.lammps.stage import COLUMNS, FINAL, Stage, part_folder, read_state, row_of, write_state
@@ -318,7 +318,10 @@ class Simulation:
         return wall_s
 
     def _command(self, plan: Plan) -> tuple[list[str], int]:
-        """The program with OpenMP threads where the pair style has them, else with MPI ranks; one core takes neither."""
+        """The program with OpenMP threads where the pair style has them, else with MPI ranks; one core takes neither.
+
+        Ranks wait spinning: where others use the cores too, two of them are several times slower than one alone, so that only idle cores are taken.
+        """
         found = program()
         plain = [str(found.executable), "-in", "script.in", "-log", "none", "-nocite"]
         if plan.cores == 1:
@@ -326,10 +329,11 @@ class Simulation:
         parts = self.choice.pair_style.split()
         if all(f"{part}/omp" in styles("pair") for part in parts):
             return [*plain, "-sf", "omp", "-pk", "omp", str(plan.cores)], plan.cores
-        if found.mpiexec is None:
+        ranks = 1 if found.mpiexec is None else min(plan.cores, math.floor(idle_cores() + 0.5))
+        if ranks < 2:
             return plain, 1
-        ranks = launched(plain, limits=self.limits, threads=1, folder=None, parent=None)
-        return [str(found.mpiexec), "-n", str(plan.cores), *ranks], 1
+        each = launched(plain, limits=self.limits, threads=1, folder=None, parent=None)
+        return [str(found.mpiexec), "-n", str(ranks), *each], 1
 
 
 def _has_rows(part: Path, plan: Plan) -> bool:

@@ -14,7 +14,8 @@ from matsmith.core.record import Outcome
 from matsmith.models.elastic_tensor import invariant_basis, rotated
 from matsmith.models.potentials.interface import FloatArray
 from matsmith.tools.lammps.protocols import elastic
-from matsmith.tools.lammps.protocols.elastic import ElasticArgs, frame_of, measured, turned
+from matsmith.tools.lammps.protocols.elastic import ElasticArgs, measured, turned
+from matsmith.tools.lammps.standard_frame import frame_of
 from matsmith.tools.lammps.structures import repeated, symbols_of
 
 RunProtocol = Callable[..., Outcome]

@@ -15,8 +15,8 @@ from matsmith.core.record import Outcome
 from matsmith.models.dynamics import BOLTZMANN_EV_PER_K
 from matsmith.models.potentials.interface import FloatArray
 from matsmith.tools.lammps.failures import DynamicsError
+from matsmith.tools.lammps.oscillators import centre_of_mass_ev, oscillators_ev, switching
 from matsmith.tools.lammps.protocols import free_energy
-from matsmith.tools.lammps.protocols.free_energy import centre_of_mass_ev, oscillators_ev, switching
 from matsmith.tools.lammps.simulation import Simulation
 from matsmith.tools.lammps.structures import repeated
 

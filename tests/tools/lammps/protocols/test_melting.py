@@ -1,46 +1,17 @@
-"""Melting: how runs from either side are joined and retried, and argon's melting for real."""
+"""Melting: absurd arguments, and argon's melting for real."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from matsmith.core.record import Outcome
-from matsmith.tools.lammps.coexistence import Phases
 from matsmith.tools.lammps.protocols import melting
-from matsmith.tools.lammps.protocols.melting import Coexistence, MeltingArgs, joined
-from matsmith.tools.lammps.statistics import Average
+from matsmith.tools.lammps.protocols.melting import MeltingArgs
 
 RunProtocol = Callable[..., Outcome]
-
-
-def _run(start_k: float, mean_k: float, *, sigma_k: float = 2.0) -> Coexistence:
-    return Coexistence(
-        start_k=start_k,
-        times_ps=np.linspace(0, 20, 50),
-        temperatures_k=np.linspace(start_k, mean_k, 50),
-        mean=Average(mean=mean_k, sigma=sigma_k, samples=100, inefficiency=2.0, resolved=True),
-        steady=True,
-        found=Phases(by_time=np.full(20, 0.5), along=np.zeros(20), solid=True, liquid=True),
-        frame_ps=0.2,
-    )
-
-
-def test_runs_that_agree_are_averaged() -> None:
-    mean, agree = joined([_run(1280, 1320), _run(1360, 1324)])
-    assert agree
-    assert mean.mean == pytest.approx(1322)
-    assert mean.sigma == pytest.approx(2 / np.sqrt(2))
-
-
-def test_runs_that_do_not_agree_widen_the_error() -> None:
-    mean, agree = joined([_run(1280, 1300), _run(1360, 1350)])
-    assert not agree
-    assert mean.mean == pytest.approx(1325)
-    assert mean.sigma == pytest.approx(25)
 
 
 @pytest.mark.parametrize(

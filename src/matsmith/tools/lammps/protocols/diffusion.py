@@ -141,7 +141,7 @@ def run(args: DiffusionArgs, *, system: System, md: Md) -> Outcome:
             **({} if law is None else {"prefactor_cm2_per_s": float(f"{math.exp(law.ln_prefactor):.3g}")}),
             **_drawn(points, law=law),
         },
-        warnings=_doubts(args, points),
+        warnings=_doubts(args, points, spacing_angstrom=nearest_angstrom(cell)),
         method=md.method(
             f"Einstein's relation at {len(points)} temperatures, thermostat by stochastic rescaling",
             steps=round(args.length_ps / md.timestep_ps) * len(points),
@@ -228,7 +228,19 @@ def _row(point: Point) -> dict[str, JsonValue]:
     }
 
 
-def _doubts(args: DiffusionArgs, points: list[Point]) -> tuple[str, ...]:
+def slowed_by(atoms: Atoms, *, spacing_angstrom: float) -> float:
+    """By which part of its value a melt's diffusivity is too small in a periodic cell: 2.837 kT / 6π η L (I.-C. Yeh and G. Hummer, 2004).
+
+    The viscosity η is that of Stokes and Einstein for slipping spheres, kT / 2π d D, so that 0.946 d / L is left.
+
+    >>> from ase.build import bulk
+    >>> round(slowed_by(bulk("Cu", cubic=True).repeat(5), spacing_angstrom=2.55), 3)
+    0.134
+    """
+    return 2.837297 / 3 * spacing_angstrom / float(atoms.get_volume()) ** (1 / 3)
+
+
+def _doubts(args: DiffusionArgs, points: list[Point], *, spacing_angstrom: float) -> tuple[str, ...]:
     found = [doubt for point in points for doubt in point.state.doubts]
     found += [
         f"at {point.diffusion.temperature_k:g} K most of the displacement is vibration: give a longer length_ps"
@@ -236,8 +248,9 @@ def _doubts(args: DiffusionArgs, points: list[Point]) -> tuple[str, ...]:
         if point.diffusion.resolved and point.diffusion.linear_share < 0.5
     ]
     if args.phase == "melt":
+        share = slowed_by(points[-1].state.atoms, spacing_angstrom=spacing_angstrom)
         found.append(
-            "the flow of the melt round its periodic images slows diffusion by some per cent in cells of this size; no correction is made"
+            f"the flow of the melt round its periodic images slows diffusion by about {100 * share:.0f} % in this cell; no correction is made"
         )
     if args.vacancies:
         found.append(

@@ -28,7 +28,8 @@ from matsmith.tools.lammps.dislocation_field import DislocationField, field_of
 from matsmith.tools.lammps.failures import DynamicsError
 from matsmith.tools.lammps.parent_lattice import Direction, Parent, parent_of
 from matsmith.tools.lammps.protocol import Md, MdArgs, System, protocol
-from matsmith.tools.lammps.protocols.elastic import frame_of, static_tensor
+from matsmith.tools.lammps.protocols.elastic import static_tensor
+from matsmith.tools.lammps.standard_frame import frame_of
 from matsmith.tools.lammps.static import at_rest
 from matsmith.tools.lammps.statistics import line
 from matsmith.tools.lammps.structures import repeated

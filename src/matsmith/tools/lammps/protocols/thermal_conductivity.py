@@ -7,8 +7,7 @@ there. Phonons longer than the cell are missing: crystals are run at several len
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, JsonValue
@@ -16,92 +15,23 @@ from pydantic import Field, JsonValue
 from matsmith.core.record import Outcome
 from matsmith.tools.drawn_series import Trace, TracePlot, traces_fact
 from matsmith.tools.lammps.failures import DynamicsError
+from matsmith.tools.lammps.heat_flow import Length, flow_along, warmed
 from matsmith.tools.lammps.heat_transport import (
     WATT_PER_METRE_KELVIN,
     Extrapolation,
-    Flow,
     Fluctuation,
     endless,
-    flow_of,
     fluctuation_of,
 )
 from matsmith.tools.lammps.preparation import PhaseArgs, in_mean_cell, prepared, supercell_of
 from matsmith.tools.lammps.protocol import Md, System, protocol
-from matsmith.tools.lammps.simulation import Simulation
-from matsmith.tools.lammps.states import measured, steps_of
+from matsmith.tools.lammps.states import measured
 
-if TYPE_CHECKING:
-    from ase import Atoms
-
-_BINS, _PROFILES, _ROWS, _SAMPLE_EVERY = 20, 24, 400, 5
-_SPAN = 0.2
-"""Difference of temperature along the cell that is aimed at, in parts of the temperature."""
-_FIRST_EVERY, _PILOT, _SETTLE = 40, 0.1, 0.25
 _EVERY_PS = 0.02
-_METALS = frozenset(
-    [
-        "Li",
-        "Na",
-        "K",
-        "Rb",
-        "Cs",
-        "Be",
-        "Mg",
-        "Ca",
-        "Sr",
-        "Ba",
-        "Al",
-        "Ga",
-        "In",
-        "Tl",
-        "Sn",
-        "Pb",
-        "Bi",
-        "Sc",
-        "Ti",
-        "V",
-        "Cr",
-        "Mn",
-        "Fe",
-        "Co",
-        "Ni",
-        "Cu",
-        "Zn",
-        "Y",
-        "Zr",
-        "Nb",
-        "Mo",
-        "Tc",
-        "Ru",
-        "Rh",
-        "Pd",
-        "Ag",
-        "Cd",
-        "Hf",
-        "Ta",
-        "W",
-        "Re",
-        "Os",
-        "Ir",
-        "Pt",
-        "Au",
-        "Hg",
-    ]
-)
+_FLOW_PS, _FLUCTUATIONS_PS = 200.0, 1000.0
+_METAL_SYMBOLS = "Li Na K Rb Cs Be Mg Ca Sr Ba Al Ga In Tl Sn Pb Bi Sc Ti V Cr Mn Fe Co Ni Cu Zn Y Zr Nb Mo Tc Ru Rh Pd Ag Cd Hf Ta W Re Os Ir Pt Au Hg"
+_METALS = frozenset(_METAL_SYMBOLS.split())
 
-_FLOW = """\
-fix move all nve
-fix swap all thermal/conductivity {every} z {bins}
-compute bins all chunk/atom bin/1d z lower {width} units reduced
-fix profile all ave/chunk {sampled} {samples} {period} bins temp file temperature.profile
-run {steps}
-"""
-_WARM = """\
-fix move all nve
-fix bath all temp/csvr {temperature_k} {temperature_k} {damp_bath} {seed}
-fix still all momentum 100 linear 1 1 1
-run {steps}
-"""
 _CURRENT = """\
 compute kinetic all ke/atom
 compute potential all pe/atom
@@ -127,7 +57,12 @@ class ThermalConductivityArgs(PhaseArgs):
         le=4,
         description="number of cell lengths that a crystal is extrapolated from, each as much longer as the first",
     )
-    length_ps: float = Field(default=200.0, ge=10.0, le=100000.0, description="length of each run in ps")
+    length_ps: float | None = Field(
+        default=None,
+        ge=10.0,
+        le=100000.0,
+        description="length of each run in ps; by default 200 with a flow, and 1000 with fluctuations, which need longer",
+    )
     correlation_ps: float = Field(
         default=15.0,
         ge=0.5,
@@ -137,21 +72,13 @@ class ThermalConductivityArgs(PhaseArgs):
     size: int = Field(default=600, ge=100, le=200000, description="atoms aimed at in the shortest cell")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Length:
-    """The flow along a cell of a length."""
-
-    length_angstrom: float
-    atoms: int
-    flow: Flow
-
-
 @protocol(
     name="md_thermal_conductivity",
     title="Thermal conductivity by molecular dynamics",
     measures=("thermal_conductivity_at_temperature",),
     cost_s=480.0,
     prefers="thermal_conductivity",
+    version="2",
 )
 def run(args: ThermalConductivityArgs, *, system: System, md: Md) -> Outcome:
     """Thermal conductivity (W/(m K)) of the atoms of a crystal or its melt: by a flow of heat, or by the heat current's fluctuations.
@@ -177,13 +104,15 @@ def _by_fluctuations(args: ThermalConductivityArgs, *, system: System, md: Md) -
     cell = supercell_of(system, md=md, size=args.size)
     simulation = md.simulation("current", cell)
     state = prepared(args, cell, simulation=simulation, system=system)
-    _warmed(args, in_mean_cell(state), simulation)
+    length_ps = args.length_ps or _FLUCTUATIONS_PS
+    warm = warmed(args, in_mean_cell(state), simulation, length_ps=length_ps)
     every = max(1, round(_EVERY_PS / simulation.timestep_ps))
-    steps = every * math.ceil(args.length_ps / simulation.timestep_ps / every)
+    steps = every * math.ceil(length_ps / simulation.timestep_ps / every)
     stage = simulation.stage(
         "sample",
         _CURRENT,
         steps=steps,
+        atoms=warm,
         values={"every": every},
         title=f"heat current at {args.temperature_k:g} K",
     )
@@ -211,7 +140,7 @@ def _by_fluctuations(args: ThermalConductivityArgs, *, system: System, md: Md) -
             )
         },
         facts={
-            **_common(args, atoms=len(cell), way="fluctuations of the heat current"),
+            **_common(args, atoms=len(cell), length_ps=length_ps, way="fluctuations of the heat current"),
             "plateau_ps": round(found.plateau_ps, 3),
             "mean_temperature_k": round(measured_k, 2),
             "density_g_per_cm3": round(state.density_g_per_cm3.mean, 4),
@@ -228,9 +157,13 @@ def _by_fluctuations(args: ThermalConductivityArgs, *, system: System, md: Md) -
 
 
 def _by_flow(args: ThermalConductivityArgs, *, system: System, md: Md) -> Outcome:
+    length_ps = args.length_ps or _FLOW_PS
     unit = supercell_of(system, md=md, size=max(args.size // 2, 50))
     count = args.lengths if args.phase == "crystal" else 1
-    found = [_flow_along(args, unit, times=2 * (place + 1), system=system, md=md) for place in range(count)]
+    found = [
+        flow_along(args, unit, times=2 * (place + 1), length_ps=length_ps, system=system, md=md)
+        for place in range(count)
+    ]
     last = found[-1]
     value, sigma = last.flow.conductivity_w_per_m_k, last.flow.sigma_w_per_m_k
     beyond: Extrapolation | None = None
@@ -256,7 +189,7 @@ def _by_flow(args: ThermalConductivityArgs, *, system: System, md: Md) -> Outcom
     return Outcome(
         quantities={"thermal_conductivity_at_temperature": measured(value, sigma, "W/(m*K)")},
         facts={
-            **_common(args, atoms=last.atoms, way="imposed flow of heat"),
+            **_common(args, atoms=last.atoms, length_ps=length_ps, way="imposed flow of heat"),
             "by_length": rows,
             **_drawn_flow(found, beyond),
         },
@@ -264,75 +197,10 @@ def _by_flow(args: ThermalConductivityArgs, *, system: System, md: Md) -> Outcom
         method=md.method(
             f"Mueller-Plathe's exchange of velocities along {len(found)} cell lengths"
             + (", extrapolated by 1/L" if beyond is not None else ""),
-            steps=round(args.length_ps / md.timestep_ps) * len(found),
+            steps=round(length_ps / md.timestep_ps) * len(found),
             atoms=last.atoms,
             ensemble="NVE",
         ),
-    )
-
-
-def _flow_along(args: ThermalConductivityArgs, unit: Atoms, *, times: int, system: System, md: Md) -> Length:
-    cell = cast("Atoms", unit.repeat((1, 1, times)))
-    simulation = md.simulation(f"length_{times}", cell)
-    state = prepared(args, cell, simulation=simulation, system=system)
-    _warmed(args, in_mean_cell(state), simulation)
-    # A short run tells how much heat the cell carries, and with it how often to exchange.
-    pilot = _exchange(args, simulation, name="pilot", every=_FIRST_EVERY, length_ps=_PILOT * args.length_ps)
-    wanted = _SPAN * args.temperature_k
-    every = min(max(round(_FIRST_EVERY * max(pilot.span_k, 0.02 * wanted) / wanted), 4), 1000)
-    _exchange(args, simulation, name="settle", every=every, length_ps=_SETTLE * args.length_ps)
-    flow = _exchange(args, simulation, name="flow", every=every, length_ps=args.length_ps)
-    length = float(np.asarray(simulation.atoms.cell)[2, 2])
-    if not math.isfinite(flow.conductivity_w_per_m_k) or flow.sigma_w_per_m_k > flow.conductivity_w_per_m_k:
-        raise DynamicsError(
-            "no_gradient",
-            f"Along {length:.0f} Å no gradient of temperature stood out of its noise.",
-            hint="Give a longer length_ps or a larger size.",
-        )
-    return Length(length_angstrom=length, atoms=len(cell), flow=flow)
-
-
-def _exchange(
-    args: ThermalConductivityArgs, simulation: Simulation, *, name: str, every: int, length_ps: float
-) -> Flow:
-    # Thermo rows and the end of the run have to fall on an exchange.
-    every = _SAMPLE_EVERY * max(1, min(every, steps_of(length_ps, simulation) // _PROFILES) // _SAMPLE_EVERY)
-    period = every * max(1, round(steps_of(length_ps, simulation) / (_PROFILES * every)))
-    stage = simulation.stage(
-        name,
-        _FLOW,
-        steps=period * _PROFILES,
-        values={
-            "every": every,
-            "sampled": _SAMPLE_EVERY,
-            "bins": _BINS,
-            "width": 1 / _BINS,
-            "samples": period // _SAMPLE_EVERY,
-            "period": period,
-        },
-        columns=("f_swap",),
-        every=every * max(1, period * _PROFILES // every // _ROWS),
-        title=f"{name} at {args.temperature_k:g} K, exchange every {every} steps",
-    )
-    cell = np.asarray(stage.final.cell, dtype=np.float64)
-    rows = stage.thermo
-    return flow_of(
-        stage.profile("temperature")[:, :, -1],
-        exchanged_ev=rows["f_swap"] - rows["f_swap"][0],
-        times_ps=rows["time"] - rows["time"][0],
-        length_angstrom=float(cell[2, 2]),
-        area_angstrom2=float(abs(np.cross(cell[0], cell[1])[2])),
-    )
-
-
-def _warmed(args: ThermalConductivityArgs, atoms: Atoms, simulation: Simulation) -> None:
-    simulation.stage(
-        "warm",
-        _WARM,
-        steps=steps_of(0.1 * args.length_ps, simulation),
-        atoms=atoms,
-        values={"temperature_k": args.temperature_k, "damp_bath": 100 * simulation.timestep_ps},
-        title=f"settle at {args.temperature_k:g} K",
     )
 
 
@@ -374,14 +242,14 @@ def _flow_doubts(
     return doubts
 
 
-def _common(args: ThermalConductivityArgs, *, atoms: int, way: str) -> dict[str, JsonValue]:
+def _common(args: ThermalConductivityArgs, *, atoms: int, length_ps: float, way: str) -> dict[str, JsonValue]:
     return {
         "way": way,
         "phase": args.phase,
         "temperature_k": args.temperature_k,
         "pressure_gpa": args.pressure_gpa,
         "atoms": atoms,
-        "length_ps": args.length_ps,
+        "length_ps": length_ps,
     }
 
 

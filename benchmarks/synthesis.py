@@ -376,7 +376,7 @@ def main() -> None:
     table = synthesis_table(settings.data_dir, cache_dir=settings.cache_dir)
     if table is None:
         raise SystemExit(
-            "The mined reactions are not here: `matsmith data get synthesis` says how to get them."
+            "The mined reactions are not here: `matsmith data get synthesis` fetches them."
         )
     rows = rows_of(table.reactions)
     measured: dict[str, Any] = {"reactions": len(table), "left_out": table.dropped}

@@ -48,6 +48,7 @@ def test_a_file_is_summed_up_and_refusals_stand_beside(
         (["MgO"], "No property was named"),
         (["-p", "bulk_modulus"], "No formula was given"),
         (["MgO", "-p", "bulk_modulos"], "Did you mean bulk_modulus?"),
+        (["MgO", "-p", "stability"], "is not explained"),
         (["MgO", "-p", "bulk_modulus", "--towards", "up"], "no direction"),
     ],
 )

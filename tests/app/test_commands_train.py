@@ -59,7 +59,8 @@ def test_a_table_becomes_a_model_that_predicts(
     assert "matsmith predict" in shown.out
     assert own_model(Path("hard")).sha256 == before
     assert main(["predict", "Sr2O3", "Li2O3", "LixO", "--model", "hard", "--json"]) == 1
-    heavy, light = json.loads(capsys.readouterr().out)["predictions"]
+    heavy, light, refused = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert "variable" in refused["refused"]
     assert heavy["unit"] == "GPa"
     assert heavy["value"] > light["value"]
     assert heavy["low90"] <= heavy["value"] <= heavy["high90"]

@@ -52,6 +52,19 @@ def test_a_modulus_is_the_median_polymorph_in_gpa(tables: KnownTables) -> None:
     assert alumina.spread == 0
 
 
+def test_an_index_of_a_gap_that_nearly_closes_counts_for_no_formula(tmp_path: Path) -> None:
+    rows = "ZnO,2.41\nZn2O2,32.97\nInSb,53.8\nBeO,1.8\nBe2O2,6.5\n"
+    _put(tmp_path, "mp_refractive_index", f"formula,refractive_index\n{rows}")
+    tables = KnownTables(tmp_path)
+    zincite, bromellite = (tables.lookup("refractive_index", one) for one in ("ZnO", "BeO"))
+    assert zincite is not None
+    assert bromellite is not None
+    assert (zincite.value, zincite.spread, zincite.rows) == (2.41, 0.0, 1)
+    assert bromellite.value == 1.8, "a form's own value, not the average of two"
+    assert bromellite.spread == pytest.approx(4.7)
+    assert tables.lookup("refractive_index", "InSb") is None
+
+
 def test_what_is_not_known_is_none(tables: KnownTables) -> None:
     assert tables.lookup("bulk_modulus", "NaCl") is None
     assert tables.lookup("measured_band_gap", "MgO") is None  # the folder has no such table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from matsmith.agents.context import RunContext
+from matsmith.agents.report.wording import plain_title
 from matsmith.agents.summaries import CandidateSummary, RoundSummary
 from matsmith.core.elements import SYMBOLS
 from matsmith.core.errors import BudgetExceeded
@@ -80,7 +81,7 @@ def sentence(record: Record, *, formula: str, name: str) -> str:
     facts = record.outcome.facts
     if record.outcome.failure is not None or not facts.get("in_domain"):
         return ""
-    title = PROPERTIES[name].title
+    title = plain_title(name)
     elements = cast("dict[str, float]", facts["elements"])
     own = {symbol: added for symbol, added in elements.items() if symbol in SYMBOLS}
     parts: list[str] = []

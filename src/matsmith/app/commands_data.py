@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from matsmith.app.guard import FAILURE, guarded
-from matsmith.core.errors import UsageError
+from matsmith.app.guard import FAILURE, complain, guarded
+from matsmith.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
+
+    from rich.console import Console
 
     from matsmith.knowledge.downloads import Fetched, Progress
+    from matsmith.knowledge.synthesis.adoption import Adopted
 
 _SYNTHESIS = "synthesis"
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
@@ -33,7 +37,7 @@ def get(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="take a downloaded file of published syntheses (for `synthesis`)",
+            help="take a file of published syntheses that was downloaded by hand (for `synthesis`)",
             show_default=False,
         ),
     ] = None,
@@ -45,6 +49,7 @@ def get(
     Examples:
       matsmith data get
       matsmith data get mp_formation_energy
+      matsmith data get synthesis
       matsmith data get synthesis --from solid-state_dataset.json.xz
     """
     from matsmith.app.console import make_console, write_json
@@ -57,27 +62,14 @@ def get(
             raise UsageError(
                 f"{_SYNTHESIS} is fetched for itself.", hint=f"`matsmith data get {_SYNTHESIS}`."
             )
-        return _get_synthesis(settings.data_dir, source, as_json=as_json)
+        return _get_synthesis(settings.data_dir, source, force=force, as_json=as_json)
     if source is not None:
         raise UsageError(
             f"--from goes with {_SYNTHESIS} only.", hint=f"`matsmith data get {_SYNTHESIS} --from FILE`."
         )
     console = make_console(stderr=as_json)
-    if console.is_terminal:
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-        from rich.progress import Progress as Bars
-
-        with Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            console=console,
-            transient=True,
-        ) as bars:
-            fetched = get_data(settings.data_dir, names=tables or None, progress=_on_bars(bars), force=force)
-    else:
-        fetched = get_data(settings.data_dir, names=tables or None, force=force)
+    with _bars(console) as progress:
+        fetched = get_data(settings.data_dir, names=tables or None, progress=progress, force=force)
     if as_json:
         write_json([_fetched_json(each) for each in fetched])
         return 0
@@ -90,17 +82,27 @@ def get(
     return 0
 
 
-def _get_synthesis(data_dir: Path, source: Path | None, *, as_json: bool) -> int:
-    """Take a downloaded file of reactions in, or say which are here and where the others are published."""
+def _get_synthesis(data_dir: Path, source: Path | None, *, force: bool, as_json: bool) -> int:
+    """Fetch the files of reactions that are not here, or take a downloaded one in; say which are here and where the others are published."""
     from matsmith.app.console import make_console, write_json
-    from matsmith.knowledge.synthesis.adoption import HOW, WHERE_FROM, adopt, here
+    from matsmith.knowledge.synthesis.adoption import HOW, WHERE_FROM, adopt, fetch_missing, here
     from matsmith.knowledge.synthesis.mined import FILES
 
     console = make_console(stderr=as_json)
-    if source is not None:
-        made = adopt(source, data_dir)
-        left = ", ".join(f"{count} {why}" for why, count in made.dropped.items()) or "none"
-        console.print(f"{made.route}: {made.reactions:,} reactions, in {made.path}; left out: {left}")
+    failure: DataError | None = None
+    made: list[Adopted] = []
+    try:
+        with _bars(console) as progress:
+            made = (
+                [adopt(source, data_dir)]
+                if source
+                else fetch_missing(data_dir, progress=progress, force=force)
+            )
+    except DataError as error:
+        failure = error
+    for one in made:
+        left = ", ".join(f"{count} {why}" for why, count in one.dropped.items()) or "none"
+        console.print(f"{one.route}: {one.reactions:,} reactions, in {one.path}; left out: {left}")
     present = here(data_dir)
     missing = [route for route in FILES if route not in present]
     if as_json:
@@ -117,9 +119,25 @@ def _get_synthesis(data_dir: Path, source: Path | None, *, as_json: bool) -> int
         )
     for route, path in present.items():
         console.print(f"{route}: here ({path})")
+    if failure is not None:
+        complain(failure.message, hint=failure.hint)
     if missing:
         console.print(f"Not here: reactions of {' and '.join(missing)} synthesis. {WHERE_FROM} {HOW}")
-    return FAILURE if missing and source is None else 0
+    return FAILURE if failure is not None else 0
+
+
+@contextmanager
+def _bars(console: Console) -> Generator[Callable[[Progress], None] | None]:
+    """Bars of progress on a terminal; nothing elsewhere."""
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        yield _on_bars(bars)
 
 
 def _on_bars(bars: object) -> Callable[[Progress], None]:
@@ -188,7 +206,7 @@ def list_tables(as_json: AsJson = False) -> int:
             "here": (settings.data_dir / name).is_file(),
             "holds": f"published reactions, {route}",
             "used": True,
-            "download": False,
+            "download": True,
             "title": "text-mined syntheses",
             "date": "2020",
             "citation": CITATION,
@@ -220,7 +238,7 @@ def list_tables(as_json: AsJson = False) -> int:
     console.print(table)
     console.print(
         Text(
-            f"\nTables lie in {settings.data_dir}; `matsmith data get` fetches those that are missing.",
+            f"\nTables lie in {settings.data_dir}; `matsmith data get` fetches those that are missing, `matsmith data get synthesis` the syntheses.",
             style="quiet",
         )
     )

@@ -72,6 +72,11 @@ def explain(
 
     if not name:
         raise UsageError("No property was named.", hint=f"Name one with --property: {', '.join(shipped())}.")
+    if name == "stability":
+        raise UsageError(
+            "The chance of stability is not explained.",
+            hint="`matsmith predict FORMULA -p stability --json` tells what each of its three views says.",
+        )
     entry = predicted_property(name)
     if towards not in _TOWARDS:
         raise UsageError(f"There is no direction {towards!r}.", hint=f"Choose one of {', '.join(_TOWARDS)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,16 +51,24 @@ def synthesis(
     """  # fmt: skip
     from matsmith.app.console import make_console, write_json
     from matsmith.core.settings import load_settings
+    from matsmith.knowledge.synthesis.table import is_first_reading
+    from matsmith.models.predictors.compositions import read_formula
+    from matsmith.models.predictors.library import check_covered
     from matsmith.tools.base import Deps
     from matsmith.tools.known_synthesis import KnownSynthesisArgs, reactions_missing
     from matsmith.tools.registry import get_tool
     from matsmith.tools.synthesis import SynthesisArgs
 
     deps = Deps(settings=load_settings())
+    # Before it is checked as an argument: what is no formula is told in words.
+    check_covered(read_formula(formula))
+    formula = "".join(formula.split())
     tool = get_tool("synthesis")
     absent = tool.missing(deps.settings)
     if absent is not None:
         raise DataError(f"{absent[0].upper()}{absent[1:]}")
+    if is_first_reading(deps.settings.data_dir, cache_dir=deps.settings.cache_dir):
+        print("Reading the published reactions, once; later calls are quick.", file=sys.stderr, flush=True)
     wanted = None if route is None else "sol-gel" if route is RouteChoice.SOL_GEL else "solid state"
     found = tool.run(SynthesisArgs(formula=formula, route=wanted, count=count), deps=deps)
     if found.failure is not None:

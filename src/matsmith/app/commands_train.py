@@ -67,6 +67,31 @@ def train_predictor(
         bool,
         typer.Option("--plain", help="without predicted formation energies and gaps among the descriptors"),
     ] = False,
+    conditions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--condition",
+            metavar="NAME",
+            help="of a table with structures: a column with a condition, such as a temperature; may be repeated",
+            show_default=False,
+        ),
+    ] = None,
+    at_least: Annotated[
+        float | None,
+        typer.Option("--at-least", help="of structures: no value lies below", show_default=False),
+    ] = None,
+    at_most: Annotated[
+        float | None, typer.Option("--at-most", help="of structures: no value lies above", show_default=False)
+    ] = None,
+    rises_with: Annotated[
+        list[str] | None,
+        typer.Option("--rises-with", metavar="NAME", help="of structures: it only rises with this condition"),
+    ] = None,
+    falls_with: Annotated[
+        list[str] | None,
+        typer.Option("--falls-with", metavar="NAME", help="of structures: it only falls with this condition"),
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="of structures: steps of training")] = 600,
     quick: Annotated[bool, typer.Option("--quick", help="half as many trees: a little less exact")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
 ) -> int:
@@ -75,6 +100,8 @@ def train_predictor(
     Rows of one formula belong together: folds go by formula, so that no error is measured on what was trained on. Each finished fit is kept in
     the folder: the same call goes on where it was stopped. The folder then holds weights, a model card and what explains predictions.
 
+    A table with a column of CIF texts (cif or structure) trains a network that sees the crystal, and the conditions that --condition names.
+
     Exit status: 0, 1 when the table cannot be trained on, 2 for wrong use.
 
     \b
@@ -82,15 +109,35 @@ def train_predictor(
       matsmith train predictor hardness.csv --column hardness_GPa --unit GPa --out hardness
       matsmith predict TiN WC --model hardness
       matsmith train predictor bulk_modulus --out my-bulk-modulus
+      matsmith train predictor crystals.csv --column heat_ref --unit eV/atom --out heat
+      matsmith train predictor moduli.csv --column bulk_modulus_GPa --condition temperature_k --falls-with temperature_k --at-least 0
     """
+    from matsmith.app.structure_predictors import structures_in, train_on_structures
+    from matsmith.models.predictors.targets import PREDICTED
+
+    of_structures = (*(conditions or []), *(rises_with or []), *(falls_with or []))
+    if table not in PREDICTED and structures_in(Path(table)):
+        if lowest or plain or quick or scale != "linear":
+            raise UsageError(
+                "--lowest, --plain, --quick and --scale are for tables of formulas.", hint="Leave them out."
+            )
+        return train_on_structures(
+            Path(table), column=column, conditions=conditions or [], out=out, name=name, unit=unit, of=of, at_least=at_least,
+            at_most=at_most, rises_with=rises_with or [], falls_with=falls_with or [], steps=steps, as_json=as_json,
+        )  # fmt: skip
+    if of_structures or at_least is not None or at_most is not None:
+        raise UsageError(
+            f"{table} has no structures: conditions and bounds need a column of CIF texts.",
+            hint="Leave them out.",
+        )
     if importlib.util.find_spec("sklearn") is None:
         raise UsageError(
             "Training needs scikit-learn, which is not installed.",
             hint="Run `pip install 'matsmith[train]'`.",
         )
     from matsmith.models.predictors.explanation_data import make_data
+    from matsmith.models.predictors.library import networks_for
     from matsmith.models.predictors.own import card_facts, read_own_table
-    from matsmith.models.predictors.targets import PREDICTED
     from matsmith.models.predictors.train import fit_table
     from matsmith.models.predictors.training_table import read_training_table
 
@@ -129,7 +176,10 @@ def train_predictor(
         raise UsageError(
             f"{folder} holds another model ({others[0].name}).", hint="Give another folder with --out."
         )
-    model = fit_table(entry, rows, work=folder / "fits", path=path, quick=quick, facts=facts)
+    networks = networks_for(entry.name) if table in PREDICTED else None
+    model = fit_table(
+        entry, rows, work=folder / "fits", path=path, quick=quick, facts=facts, networks=networks
+    )
     # Read back, so that the explanation names the hash of what lies there.
     from matsmith.models.predictors.own import own_model
 

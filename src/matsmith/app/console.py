@@ -7,6 +7,8 @@ import sys
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
 # Without a terminal nobody sees the edge, and wide lines are easier to search than wrapped ones.
@@ -47,6 +49,15 @@ def write_json(value: object) -> None:
     import json
 
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_json_lines(values: Iterable[object]) -> None:
+    """Write one JSON document a line to standard output."""
+    import json
+
+    for value in values:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
 
 
 def is_interactive(console: Console) -> bool:

@@ -93,6 +93,17 @@ class Table:
             return np.empty(0)
         return self._values[self._starts[found] : self._starts[found + 1]]
 
+    def credible(self, formula: str) -> FloatArray:
+        """Return the rows of a formula that tell of it, ascending, in the source's unit; empty when there is none."""
+        rows = self.rows(formula)
+        rows = 10.0**rows if self.source.log10 else rows
+        return rows[rows <= self.source.credible]
+
+    def chosen(self, rows: FloatArray) -> float:
+        """Return the one of a formula's rows (ascending, at least one) that stands for it, by the source's choice."""
+        choices = {"lowest": rows[0], "lower median": rows[(len(rows) - 1) // 2], "median": np.median(rows)}
+        return float(choices[self.source.choice])
+
     def lowest(self) -> FloatArray:
         """Return the lowest row of each key, shape (len(keys),)."""
         return self._values[self._starts[:-1]]
@@ -141,14 +152,13 @@ class KnownTables:
         source = BY_PROPERTY.get(property_name)
         if source is None or not self.has(source.name):
             return None
-        rows = self.table(source.name).rows(formula)
+        table = self.table(source.name)
+        rows = table.credible(formula)
         if not len(rows):
             return None
-        if source.log10:
-            rows = 10.0**rows
         return KnownValue(
             property=property_name,
-            value=float(rows[0] if source.choice == "lowest" else np.median(rows)),
+            value=table.chosen(rows),
             unit=source.unit,
             spread=float(rows[-1] - rows[0]),
             rows=len(rows),

@@ -52,6 +52,7 @@ def _sigma(property_name: str, *, value: float, spread: float) -> float:
 
 @tool(
     name="known_property",
+    version="2",
     title="Tables of known values",
     measures=_PROPERTIES,
     cost_s=0.001,

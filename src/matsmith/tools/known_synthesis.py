@@ -47,7 +47,7 @@ def reactions_missing(settings: Settings) -> str | None:
     """What is missing to look a reaction up, in one sentence."""
     if reactions_identity(settings):
         return None
-    return "the published reactions are not here: `matsmith data get synthesis` says how to get them."
+    return "the published reactions are not here: `matsmith data get synthesis` fetches them."
 
 
 @tool(

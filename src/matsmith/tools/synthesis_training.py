@@ -47,7 +47,7 @@ def training_rows(data_dir: Path) -> Rows:
     if table is None:
         raise DataError(
             f"{data_dir} holds no mined reactions.",
-            hint="`matsmith data get synthesis` says how to get them.",
+            hint="`matsmith data get synthesis` fetches them.",
         )
     return rows_of(table.reactions)
 

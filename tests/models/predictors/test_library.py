@@ -118,8 +118,10 @@ def test_all_weights_together_are_small() -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("formation_energy", "computed_band_gap", "bulk_modulus"):
-        shutil.copy(library.weights_path(name), tmp_path)
+    names = ("formation_energy", "computed_band_gap", "bulk_modulus")
+    for path in (*map(library.weights_path, names), library.networks_path()):
+        if path.is_file():  # models that are not stacked need no networks
+            shutil.copy(path, tmp_path)
     monkeypatch.setattr(library, "WEIGHTS", tmp_path)
     return tmp_path / "bulk_modulus.safetensors"
 

@@ -10,16 +10,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from matsmith.agents.conversation.chat_tools import ToolReply
-from matsmith.agents.conversation.comparison import Value, compared, plain_title
+from matsmith.agents.conversation.comparison import Value, compared
 from matsmith.agents.conversation.desk import Desk
 from matsmith.agents.conversation.files import attached
 from matsmith.agents.conversation.intents import Intent
 from matsmith.agents.conversation.materials import formula_of
-from matsmith.agents.conversation.naming import structure_named
+from matsmith.agents.conversation.naming import composition_named, structure_named
+from matsmith.agents.conversation.prediction_words import PREDICTED_IN_WORDS, prediction_words
 from matsmith.agents.conversation.record_tools import file_fields, run_batch
 from matsmith.agents.conversation.structures import Shelved
-from matsmith.agents.conversation.tools_on_structures import BY_FORMULA, Call, ToolsOnStructures, required
-from matsmith.agents.report.wording import fact_text, fact_title, title_of, value_text
+from matsmith.agents.conversation.tools_on_structures import (
+    BY_FORMULA,
+    OF_FORMULA,
+    Call,
+    ToolsOnStructures,
+    required,
+)
+from matsmith.agents.report.wording import fact_text, fact_title, plain_title, title_of, value_text
 from matsmith.core.elements import parse_formula
 from matsmith.core.errors import MatsmithError, ToolError
 from matsmith.core.properties import PROPERTIES
@@ -37,6 +44,7 @@ _TITLES = {
     "identify_phases": "phases from a pattern",
 }  # fmt: skip
 _FACTS_SAID = 6
+_HULL, _ODDS = "energy_above_hull", "formula_stability"
 
 
 @dataclass(kw_only=True)
@@ -73,7 +81,8 @@ def calculate(intent: Intent, *, desk: Desk, call: Call, note: Callable[[str], N
     materials = intent.about or ("it",)
     for about in materials:
         try:
-            shelved = structure_named(
+            shelved = composition_named(about, desk=desk) if work.of_formula(kind, name) else None
+            shelved = shelved or structure_named(
                 about, desk=desk, prototype=str(intent.arguments.get("_prototype", "")), note=note
             )
             if kind == "tool":
@@ -82,6 +91,8 @@ def calculate(intent: Intent, *, desk: Desk, call: Call, note: Callable[[str], N
                 work.by_property(name, shelved, intent.arguments, done)
         except MatsmithError as error:
             done.fail(error.message, hint=error.hint, of=about if about != "it" else "")
+            if kind == "property":
+                work.beside_by_formula(name, about, intent.arguments, done)
     if len(materials) > 1:
         _compare(done, count=len(materials))
     return done
@@ -112,6 +123,33 @@ class _Calculation:
         self.desk = desk
         self._run = ToolsOnStructures(desk, call=call).run
         self._called = call
+
+    def of_formula(self, kind: str, name: str) -> bool:
+        """Whether nothing that answers this looks at a structure."""
+        return set(self._ready_for(name) if kind == "property" else [name]) <= OF_FORMULA
+
+    def _ready_for(self, name: str) -> list[str]:
+        tools = [get_tool(tool) for tool in PROPERTIES[name].tools if tool in tool_names()]
+        return [tool.name for tool in tools if tool.missing(self.desk.settings) is None]
+
+    def beside_by_formula(
+        self, name: str, about: str, arguments: Mapping[str, Any], done: Calculated
+    ) -> None:
+        """What models say of a formula alone, where no structure of it is known: never an answer to what was asked of a structure."""
+        shelved = composition_named(about, desk=self.desk)
+        wanted = [_ODDS] if name == _HULL else [tool for tool in self._ready_for(name) if tool in OF_FORMULA]
+        if shelved is None or any(get_tool(tool).missing(self.desk.settings) for tool in wanted):
+            return
+        for tool in wanted:
+            reply = self._run(get_tool(tool), shelved, {**arguments, "properties": (name,)}, quiet=True)
+            for record in reply.records:
+                if reply.failed:
+                    continue
+                if tool == _ODDS:
+                    done.beside += prediction_words(record, of=shelved.formula)[:1]
+                elif name in record.quantities:
+                    head = f"For comparison only: the {plain_title(name)} of {shelved.formula} {_how(tool)}"
+                    done.beside.append(_said(head, record, name))
 
     def on_file(self, tool: Tool, intent: Intent, done: Calculated) -> None:
         """Run a tool whose subject is a file: a scan, or a crystal with partly occupied sites. Formulas beside it say which elements may occur."""
@@ -169,7 +207,7 @@ class _Calculation:
         # A prediction from the formula is for where nothing better can be had: it stands in for no table and no computation.
         for tool in [one for one in ready if one.name in PREDICTIONS and not (computing or known)]:
             computing = [tool]
-            reply = self._run(tool, shelved, arguments)
+            reply = self._run(tool, shelved, {**arguments, "properties": (name,)})
             failure = reply if reply.failed else None
             computed += [record for record in reply.records if name in record.quantities]
         of = subject_of(shelved)
@@ -198,6 +236,9 @@ class _Calculation:
             done.fail(reply.failed, hint=reply.hint, of=of)
             return
         for record in reply.records:
+            if record.tool in PREDICTED_IN_WORDS:
+                done.sentences += prediction_words(record, of=of)
+                continue
             measures = get_tool(record.tool).measures
             done.values += [
                 Value(of=of, name=name, record=record) for name in record.quantities if name in measures

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from matsmith.agents.report.wording import value_text
-from matsmith.core.properties import PROPERTIES
+from matsmith.agents.report.wording import plain_title, value_text
 from matsmith.core.quantity import Quantity
 from matsmith.core.record import Record
 
@@ -93,13 +92,3 @@ def compared(values: Sequence[Value]) -> tuple[str, str]:
         return f"{head}: {each}.{tail}"
 
     return listed(raw), listed(written)
-
-
-def plain_title(name: str) -> str:
-    """A property's title as it stands within a sentence.
-
-    >>> plain_title("measured_band_gap"), plain_title("bulk_modulus")
-    ('measured band gap', 'bulk modulus')
-    """
-    title, _, kind = PROPERTIES[name].title.partition(", ")
-    return f"{kind} {title}".strip()

@@ -53,6 +53,18 @@ def structure_named(
     return _by_formula(name, prototype=prototype, desk=desk, note=note)
 
 
+def composition_named(name: str, *, desk: Desk) -> Shelved | None:
+    """A formula as a subject without a structure (its id is ""); None for "it", for a structure of the thread, a candidate or a file."""
+    if name == "it" or name.lower().startswith("candidate ") or desk.shelf.find(name) is not None:
+        return None
+    formula = formula_of(name) or name
+    try:
+        parse_formula(formula)
+    except SpecError:
+        return None
+    return Shelved(label=formula, id="", formula=formula, source="its formula")
+
+
 def _by_formula(name: str, *, prototype: str, desk: Desk, note: Callable[[str], None]) -> Shelved:
     formula = formula_of(name) or name
     try:

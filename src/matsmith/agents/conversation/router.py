@@ -18,6 +18,7 @@ from matsmith.agents.conversation.calculation_wishes import (
 from matsmith.agents.conversation.commands import read_command
 from matsmith.agents.conversation.intents import Intent, Kind, Situation
 from matsmith.agents.conversation.materials import Mention, mentions, without
+from matsmith.agents.conversation.prediction_wishes import predicted
 from matsmith.agents.conversation.sentences import fixed, started
 from matsmith.agents.conversation.wanted import wanted_in
 from matsmith.agents.objective import parse_objective
@@ -71,7 +72,7 @@ def route(text: str, situation: Situation) -> list[Intent]:
         if found:
             return found
     named = mentions(without_structure_type(plain), labels=[*situation.labels, *situation.tables])
-    for later in (_cell_asked, _asked, _changed, measured, _planned, _questioned, _looked):
+    for later in (predicted, _cell_asked, _asked, _changed, measured, _planned, _questioned, _looked):
         found = later(bare, plain, situation, named)
         if found:
             return found

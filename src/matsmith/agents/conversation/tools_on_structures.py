@@ -20,11 +20,15 @@ from matsmith.tools.registry import get_tool
 
 BY_FORMULA = frozenset(("known_property", "known_moduli", "known_synthesis"))
 """Tables whose values belong to a formula, and to no structure of it."""
+OF_FORMULA = frozenset(
+    ("composition_prediction", "explain_prediction", "formula_stability", "known_synthesis", "supply", "synthesis")
+)  # fmt: skip
+"""Tools that a formula is enough for: none of them looks at a structure."""
 # These look at a structure as it is; every other tool that takes one wants it relaxed.
 _AS_IT_IS = frozenset(
-    ("relax", "symmetry", "known_pressure_form", "known_voltage", "known_crystal", "known_property", "known_moduli", "known_synthesis", "composition_prediction", "explain_prediction", "formula_stability", "synthesis", "element_price", "supply", "xray_pattern", "identify_phases", "screen",
-     "polymorphs")
-)  # fmt: skip
+    ("relax", "symmetry", "known_pressure_form", "known_voltage", "known_crystal", "known_property", "known_moduli", "element_price", "xray_pattern",
+     "identify_phases", "screen", "polymorphs")
+) | OF_FORMULA  # fmt: skip
 # What these take must be there, so that they name no structure of their own accord.
 _SUBJECTS = frozenset(("formula", "elements", "file", "pattern"))
 
@@ -81,6 +85,8 @@ class ToolsOnStructures:
         fields = tool.args.model_fields
         given: dict[str, Any] = {key: value for key, value in arguments.items() if key in fields}
         given |= _meant(arguments, fields)
+        if not shelved.id and tool.name in OF_FORMULA:
+            return {**given, "formula": shelved.formula}
         for name, kind in tool.args.reference_fields().items():
             # A tool that takes a formula or a structure is given the structure.
             subject = name == "structure" and not _SUBJECTS.intersection(required(tool))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
 
 from pydantic import JsonValue
@@ -26,6 +26,8 @@ _UNIT_PIECES = (
     ("*", "·"),
 )
 _LISTED = 12
+_OF_FURNACES = frozenset(("calcination_temperature", "sintering_temperature"))
+_EXCHANGED = re.compile(r"([a-z_]+)_with_([a-z]{1,2})_for_([a-z]{1,2})")
 _FACT_UNITS = {
     "_mev_per_atom": "meV/atom",
     "_ev_per_atom": "eV/atom",
@@ -64,9 +66,16 @@ def title_of(name: str) -> str:
 
     >>> title_of("bulk_modulus"), title_of("false_stable_rate")
     ('bulk modulus', 'false stable rate')
+    >>> title_of("measured_band_gap_with_hf_for_ti")
+    'measured band gap with Hf for Ti'
     """
     entry = PROPERTIES.get(name)
-    return entry.title if entry else name.replace("_", " ")
+    if entry:
+        return entry.title
+    exchanged = _EXCHANGED.fullmatch(name)
+    if exchanged and exchanged[1] in PROPERTIES:
+        return f"{plain_title(exchanged[1])} with {exchanged[2].title()} for {exchanged[3].title()}"
+    return name.replace("_", " ")
 
 
 def fact_title(name: str) -> str:
@@ -81,6 +90,16 @@ def fact_title(name: str) -> str:
     return title_of(name)
 
 
+def plain_title(name: str) -> str:
+    """A property's title as it stands within a sentence.
+
+    >>> plain_title("measured_band_gap"), plain_title("bulk_modulus")
+    ('measured band gap', 'bulk modulus')
+    """
+    title, _, kind = PROPERTIES[name].title.partition(", ")
+    return f"{kind} {title}".strip()
+
+
 def value_text(quantity: Quantity) -> str:
     """Value, sigma and unit, with as many digits as sigma deserves."""
     return format_value(quantity.value, sigma=quantity.sigma, unit=unit_text(quantity.unit)).replace(
@@ -89,10 +108,11 @@ def value_text(quantity: Quantity) -> str:
 
 
 def target_text(target: Target) -> str:
-    """What a target asks, without the property's name: `> 150 GPa`."""
+    """What a target asks, without the property's name: `> 150 GPa`; a furnace's temperature in °C too."""
     unit = f" {unit_text(target.unit)}" if target.unit else ""
     if target.reference is not None:
         return target.describe().removeprefix(target.property).strip()
+    unit += _in_celsius(target)
     match target.relation:
         case Relation.ABOVE:
             return f"> {target.value:g}{unit}"
@@ -104,6 +124,14 @@ def target_text(target: Target) -> str:
             return f"≈ {target.value:g}{unit} (± {100 * target.tolerance:.0f} %)"
         case _:
             return "as high as possible" if target.relation is Relation.MAXIMISE else "as low as possible"
+
+
+def _in_celsius(target: Target) -> str:
+    """The temperatures of a target of processing as a laboratory sets them, "" for any other target."""
+    ends = [end for end in (target.value, target.upper) if end is not None]
+    if target.property not in _OF_FURNACES or target.unit != "K" or not ends:
+        return ""
+    return f" ({' to '.join(f'{end - 273.15:.4g}' for end in ends)} °C)"
 
 
 def probability_text(probability: float | None) -> str:
@@ -186,6 +214,8 @@ def fact_text(value: JsonValue) -> str:
     ('MgO 0.5, Al2O3 0.5', 'yes', 'Fe, O')
     >>> fact_text({"frequency_thz": list(range(40))})
     'frequency_thz: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 … (40 in all)'
+    >>> fact_text([{"share": 0.5, "precursors": ["BaCO3", "TiO2"]}])
+    'share 0.5, precursors (BaCO3, TiO2)'
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -198,9 +228,14 @@ def fact_text(value: JsonValue) -> str:
     if isinstance(value, dict):
         if any(isinstance(inner, list) and len(inner) > _LISTED for inner in value.values()):
             return ", ".join(f"{key}: {fact_text(inner)}" for key, inner in value.items())
-        if all(not isinstance(inner, dict | list) for inner in value.values()):
-            return ", ".join(f"{key} {fact_text(inner)}" for key, inner in value.items()) or "none"
-        return json.dumps(value, ensure_ascii=False)
+        told = {key: fact_text(inner) for key, inner in value.items()}
+        return (
+            ", ".join(
+                f"{key} ({told[key]})" if isinstance(inner, dict | list) else f"{key} {told[key]}"
+                for key, inner in value.items()
+            )
+            or "none"
+        )
     if isinstance(value, list):
         if all(not isinstance(inner, dict | list) for inner in value):
             return ", ".join(fact_text(inner) for inner in value) or "none"

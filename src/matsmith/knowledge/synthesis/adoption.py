@@ -1,24 +1,32 @@
-"""Takes a public file of mined reactions into the data folder: read, checked, put in place whole under its name."""
+"""Takes the public files of mined reactions into the data folder: fetched or by hand, read, checked, put in place whole under their names."""
 
 from __future__ import annotations
 
 import json
 import lzma
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from matsmith.core.errors import DataError, UsageError
 from matsmith.core.reactions import Route
+from matsmith.knowledge.downloads import Progress, fetch
+from matsmith.knowledge.matbench_files import Download
 from matsmith.knowledge.synthesis.mined import FILES, clean
 
 SOURCE = "https://github.com/CederGroupHub/text-mined-synthesis_public"
+ADDRESSES: Mapping[Route, str] = {
+    "solid state": f"{SOURCE}/raw/HEAD/solid-state_dataset_20200713.json.xz",
+    "sol-gel": f"{SOURCE}/raw/HEAD/sol-gel_dataset_20200713.json.xz",
+}
+"""The 2020 release of either route."""
 WHERE_FROM = (
     f"They are published by their authors at {SOURCE} (Kononova et al. 2019, Sci. Data 6, 203) as one JSON file for solid-state and one "
     "for sol-gel synthesis."
 )
-HOW = "Download them there, then run `matsmith data get synthesis --from FILE` for each."
+HOW = "Or download them there by hand, and run `matsmith data get synthesis --from FILE` for each."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,38 @@ class Adopted:
 def here(data_dir: Path) -> dict[Route, Path]:
     """Which of the files are in the data folder."""
     return {route: data_dir / name for route, name in FILES.items() if (data_dir / name).is_file()}
+
+
+def fetch_missing(
+    data_dir: Path,
+    *,
+    addresses: Mapping[Route, str] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    timeout_s: float = 30.0,
+    force: bool = False,
+) -> list[Adopted]:
+    """Fetch the files that are not here, or all if forced. What was received before a break is kept, and the next call goes on from there. Raises `DataError`."""
+    partial = data_dir / ".downloads"
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"The data folder {data_dir} cannot be written: {error.strerror}.",
+            hint="Choose another: set MATSMITH_DATA.",
+        ) from error
+    done: list[Adopted] = []
+    for route, url in (addresses or ADDRESSES).items():
+        if route in here(data_dir) and not force:
+            continue
+        packed = partial / FILES[route]
+        table = FILES[route].removesuffix(".json.xz")
+        wanted = Download(table=table, column="", url=url, value_column="", rows=None, sha256=None)
+        fetch(wanted, packed, progress=progress, timeout_s=timeout_s)
+        try:
+            done.append(adopt(packed, data_dir))
+        finally:
+            packed.unlink(missing_ok=True)
+    return done
 
 
 def adopt(source: Path, data_dir: Path) -> Adopted:

@@ -47,7 +47,7 @@ def read_mined(path: Path, *, route: Route) -> Cleaned:
         raw: Any = json.loads(lzma.decompress(path.read_bytes()))
     except FileNotFoundError as error:
         raise DataError(
-            f"The reactions {path} are not there.", hint="`matsmith data get synthesis` says how to get them."
+            f"The reactions {path} are not there.", hint="`matsmith data get synthesis` fetches them."
         ) from error
     except (OSError, lzma.LZMAError, EOFError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path} is damaged or no compressed JSON file.", hint=_AGAIN) from error

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsmith.core.elements import parse_formula
-from matsmith.core.reactions import HeatingStep, PublishedReaction, StepKind
+from matsmith.core.reactions import HeatingStep, PublishedReaction, StepKind, precursor_amounts
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.knowledge.synthesis.mined import FILES, Cleaned, files_identity, read_mined
 
-FloatArray = NDArray[np.float64]
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 # Symbols along the scale: from the inert gases over metals by their bonding to the halogens and hydrogen.
 _TEXT = (
     "He Ne Ar Kr Xe Rn Fr Cs Rb K Na Li Ra Ba Sr Ca Eu Yb Lu Tm Y Er Ho Dy Tb Gd Sm Pm Nd Pr Ce La Ac Th Pa U Np Pu Am Cm Bk Cf Es "
@@ -32,7 +32,12 @@ _TEXT = (
     "Bi Sb As P Po Te Se S C At I Br Cl N O F H"
 )
 _SCALE = tuple(_TEXT.split())
+_PART = re.compile(r"([A-Z][a-z]?)([0-9.]*)")
 _PLACE = {symbol: place for place, symbol in enumerate(_SCALE)}
+
+
+# What gases, water and organic ligands take away or bring.
+_PASSING = frozenset(("H", "C", "N", "O", "S", "Cl", "F"))
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,15 @@ class Near:
 class SynthesisTable:
     """Reactions by the reduced formula of their targets."""
 
-    def __init__(self, cleaned: Cleaned) -> None:
+    def __init__(self, cleaned: Cleaned, *, keys: Sequence[Sequence[str]] | None = None) -> None:
+        """`keys` are the reduced formulas of each reaction's targets, where they are known already."""
         self.reactions = cleaned.reactions
         self.dropped = dict(cleaned.dropped)
+        self.keys = keys or [[reduced_key(formula) for formula in one.targets] for one in self.reactions]
         self._by_key: dict[str, list[tuple[int, str]]] = {}
-        for place, reaction in enumerate(self.reactions):
-            for formula in reaction.targets:
-                rows = self._by_key.setdefault(reduced_key(formula), [])
+        for place, (reaction, own) in enumerate(zip(self.reactions, self.keys, strict=True)):
+            for formula, key in zip(reaction.targets, own, strict=True):
+                rows = self._by_key.setdefault(key, [])
                 if not rows or rows[-1][0] != place:
                     rows.append((place, formula))
         self._keys = list(self._by_key)
@@ -70,19 +77,20 @@ class SynthesisTable:
         ]
 
     def nearest(self, formula: str, *, count: int = 5) -> list[Near]:
-        """Reactions of the nearest compositions, one a composition and paper, nearest first. Raises `SpecError`."""
+        """Reactions of the nearest compositions, one a composition and paper, nearest first; of one composition those that tell most.
+
+        Raises `SpecError`.
+        """
         if not self._keys:
             return []
         if self._sums is None:
-            self._sums = np.array(
-                [_running_sum(parse_formula(self._by_key[key][0][1])) for key in self._keys], dtype=np.float32
-            )
-        own = _running_sum(parse_formula(formula)).astype(np.float32)
-        distance = np.abs(self._sums - own).sum(axis=1)
+            self._sums = _running_sums(self._keys)
+        distance = np.abs(self._sums - _running_sums([reduced_key(formula)])).sum(axis=1)
         found: list[Near] = []
         papers: set[str] = set()
         for place in np.argsort(distance, kind="stable").tolist():
-            for row, written in self._by_key[self._keys[place]]:
+            rows = self._by_key[self._keys[place]]
+            for row, written in sorted(rows, key=lambda one: _untold(self.reactions[one[0]], one[1])):
                 reaction = self.reactions[row]
                 if reaction.doi in papers:
                     continue
@@ -93,13 +101,21 @@ class SynthesisTable:
         return found
 
 
-def _running_sum(amounts: Mapping[str, float]) -> FloatArray:
-    """Atom fractions summed up along the scale, shape (symbols of the scale,)."""
-    found = np.zeros(len(_SCALE))
-    total = sum(amounts.values())
-    for symbol, amount in amounts.items():
-        found[_PLACE.get(symbol, 0)] += amount / total
-    return np.cumsum(found)
+def _untold(reaction: PublishedReaction, target: str) -> int:
+    """How much a reaction leaves open: no temperature, no precursor of one element, one that brings another metal (a doped variant)."""
+    wanted = set(parse_formula(target))
+    brought = set[str]().union(*(precursor_amounts(one) or () for one in reaction.precursors))
+    heated = any(reaction.highest_c(kind) is not None for kind in SCATTER_C)
+    return 4 * bool(brought - wanted - _PASSING) + 2 * bool(wanted - brought - _PASSING) + (not heated)
+
+
+def _running_sums(keys: Sequence[str]) -> NDArray[np.float32]:
+    """Atom fractions of reduced formulas summed up along the scale, (n, symbols of the scale)."""
+    found = np.zeros((len(keys), len(_SCALE)), dtype=np.float32)
+    for row, key in enumerate(keys):
+        for symbol, amount in _PART.findall(key):
+            found[row, _PLACE.get(symbol, 0)] += float(amount or 1)
+    return np.cumsum(found / found.sum(axis=1, keepdims=True), axis=1, dtype=np.float32)
 
 
 def synthesis_table(data_dir: Path, *, cache_dir: Path | None = None) -> SynthesisTable | None:
@@ -111,11 +127,21 @@ def synthesis_table(data_dir: Path, *, cache_dir: Path | None = None) -> Synthes
     return _loaded(data_dir, cache_dir, identity) if identity else None
 
 
+def is_first_reading(data_dir: Path, *, cache_dir: Path) -> bool:
+    """Whether the files are here and were never read: that takes many seconds, and later readings few."""
+    identity = files_identity(data_dir)
+    return bool(identity) and not _cache_file(cache_dir, identity).is_file()
+
+
+def _cache_file(cache_dir: Path, identity: str) -> Path:
+    return cache_dir / f"synthesis-{identity}-v{_CACHE_VERSION}.json.gz"
+
+
 @lru_cache(maxsize=2)
 def _loaded(data_dir: Path, cache_dir: Path | None, identity: str) -> SynthesisTable:
-    cached = None if cache_dir is None else cache_dir / f"synthesis-{identity}-v{_CACHE_VERSION}.json.gz"
+    cached = None if cache_dir is None else _cache_file(cache_dir, identity)
     if cached is not None and (kept := _read_cache(cached)) is not None:
-        return SynthesisTable(kept)
+        return kept
     reactions: list[PublishedReaction] = []
     dropped: dict[str, int] = {}
     for route, name in FILES.items():
@@ -125,20 +151,22 @@ def _loaded(data_dir: Path, cache_dir: Path | None, identity: str) -> SynthesisT
         one = read_mined(path, route=route)
         reactions += one.reactions
         dropped |= {why: dropped.get(why, 0) + count for why, count in one.dropped.items()}
-    cleaned = Cleaned(reactions, dropped)
+    table = SynthesisTable(Cleaned(reactions, dropped))
     if cached is not None:
-        _write_cache(cached, cleaned)
-    return SynthesisTable(cleaned)
+        _write_cache(cached, table)
+    return table
 
 
-def _write_cache(path: Path, cleaned: Cleaned) -> None:
+def _write_cache(path: Path, table: SynthesisTable) -> None:
     """Keep clean reactions; where the folder cannot be written they are cleaned again next time."""
     rows = [
         [one.doi, one.year, one.route, one.targets, one.precursors,
          [[step.kind, step.word, step.temperature_c, step.time_h, step.atmosphere] for step in one.steps]]
-        for one in cleaned.reactions
+        for one in table.reactions
     ]  # fmt: skip
-    text = json.dumps({"reactions": rows, "dropped": dict(cleaned.dropped)}, separators=(",", ":"))
+    text = json.dumps(
+        {"reactions": rows, "keys": table.keys, "dropped": table.dropped}, separators=(",", ":")
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
@@ -148,8 +176,8 @@ def _write_cache(path: Path, cleaned: Cleaned) -> None:
         return
 
 
-def _read_cache(path: Path) -> Cleaned | None:
-    """Clean reactions that were kept; None when there are none or they cannot be read, so that they are made again."""
+def _read_cache(path: Path) -> SynthesisTable | None:
+    """The table of clean reactions that were kept; None when there are none or they cannot be read, so that they are made again."""
     try:
         kept = cast("dict[str, Any]", json.loads(gzip.decompress(path.read_bytes())))
         reactions = [
@@ -163,7 +191,7 @@ def _read_cache(path: Path) -> Cleaned | None:
             )
             for doi, year, route, targets, precursors, steps in kept["reactions"]
         ]
-        return Cleaned(reactions, dict(kept["dropped"]))
+        return SynthesisTable(Cleaned(reactions, dict(kept["dropped"])), keys=kept["keys"])
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
 

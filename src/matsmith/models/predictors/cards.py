@@ -24,7 +24,9 @@ def card_text(card: dict[str, Any], *, title: str) -> str:
         f"- Data: {card['citation']}.",
         f"- Split: {card['split']}.",
         f"- Polymorphs: {card['polymorphs']}.",
-        f"- Method: gradient-boosted trees on composition descriptors, {_helpers(card['helpers'])}; no structure is seen.",
+        f"- Method: gradient-boosted trees on composition descriptors, {_helpers(card['helpers'])}"
+        + (", stacked with networks over learned element embeddings" if "stack" in card else "")
+        + "; no structure is seen.",
         "",
         f"| left out | {unit} |",
         "| --- | --- |",
@@ -36,13 +38,22 @@ def card_text(card: dict[str, Any], *, title: str) -> str:
     ]
     if errors["rows_log10"] is not None:
         lines.append(f"| every row, log10 | {errors['rows_log10']:.4f} |")
+    for key, words in (("errors_of_trees", "trees alone"), ("errors_of_networks", "networks alone")):
+        if key in card:
+            logarithm = card[key]["rows_log10"]
+            told = f" ({logarithm:.4f} in log10)" if logarithm is not None else ""
+            lines.append(f"| every row, {words} | {card[key]['rows']:.4g}{told} |")
     for name, words in (
+        ("error_of_non_metals", "mean absolute error, non-metals"),
         ("roc_auc", "ROC-AUC"),
         ("metal_roc_auc", "ROC-AUC, metal or not"),
         ("metal_accuracy", "accuracy, metal or not"),
     ):
         if name in card:
             lines.append(f"| {words} | {card[name]:.4f} |")
+    if "stack" in card:
+        trees, networks = card["stack"]
+        lines += ["", f"Weights in the stack, mean of the folds: trees {trees:.2f}, networks {networks:.2f}; each fold's are fitted to the others; {card['folds_with_network']} of 5 folds have a network."]  # fmt: skip
     lines += ["", "| interval | share of left-out rows inside |", "| --- | --- |"]
     lines += [f"| {level} | {share:.3f} |" for level, share in card["coverage"].items()]
     lines += [""]

@@ -35,12 +35,26 @@ def helper_by_fold(folds: IntArray) -> Helper:
 
 
 def left_out(model: CompositionModel, codes: NDArray[np.uint8], folds: IntArray) -> FloatArray:
-    """Prediction of each formula by the member that was not trained on its fold, on the model's scale, (n,)."""
+    """Prediction of each formula by the trees that were not trained on its fold, on the model's scale, (n,)."""
     found = np.empty(len(codes))
     for fold in range(FOLDS):
         rows = folds == fold
         found[rows] = model.raw(codes[rows], members=[fold])[:, 0]
     return found
+
+
+def stacked_left_out(
+    model: CompositionModel, *, folds: IntArray, trees: FloatArray, outputs: FloatArray
+) -> tuple[FloatArray, FloatArray | None]:
+    """Left-out predictions of trees (n,) and the networks' left-out `outputs` (n, tasks) put together, (n,), each fold by its own weights.
+
+    With how far the two are apart, (n,), where every fold has a network.
+    """
+    if model.stack is None or model.networks is None:
+        raise ValueError(f"{model.entry.name} is stacked with no networks")
+    network, own = model.network(outputs), model.stack[folds]
+    apart = np.abs(trees - network) if len(model.networks.folds) == FOLDS else None
+    return own[:, 0] * trees + own[:, 1] * network, apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +122,15 @@ def left_out_intervals(model: CompositionModel, table: TrainingTable) -> LeftOut
     columns = descriptors(table.compositions)
     full = model.columns(table.compositions, columns, helper=helper_by_fold(table.folds))
     codes = encode(full, model.cuts)
-    middle = left_out(model, codes, table.folds)
+    middle, disagreement = left_out(model, codes, table.folds), None
+    if model.networks is not None:
+        outputs = model.networks.left_out(table.compositions, columns, table.folds)
+        middle, disagreement = stacked_left_out(model, folds=table.folds, trees=middle, outputs=outputs)
     distance = left_out_distance(columns, table)
-    own = error_codes(codes, middle=middle, distance=distance, marks=model.card["error_marks"])
+    known = {"middle": middle, "distance": distance}
+    if disagreement is not None:
+        known["disagreement"] = disagreement
+    own = error_codes(codes, known=known, marks=model.card["error_marks"])
     error = np.empty(len(table))
     for fold in range(FOLDS):
         rows = table.folds == fold

@@ -1,7 +1,9 @@
 """Why a composition model predicts what it predicts: what descriptors and elements add, and which formulas it was trained on lie nearest.
 
 Contributions are exact Shapley values of the trees (`shapley`), on the model's own scale: the property's unit, or its log10, where they multiply,
-or log-odds. A prediction that serves as a descriptor is owed to the elements as its own explanation says.
+or log-odds. A prediction that serves as a descriptor is owed to the elements as its own explanation says. Where networks are stacked with the
+trees, the trees' contributions count by their weight, and what the networks make of it besides is one contribution more, owed to the elements in
+proportion to theirs.
 """
 
 from __future__ import annotations
@@ -26,13 +28,15 @@ from matsmith.models.predictors.library import (
     one_of,
     weights_path,
 )
-from matsmith.models.predictors.model import CompositionModel, Helper
+from matsmith.models.predictors.model import CompositionModel, Helper, Predictions
 from matsmith.models.predictors.shapley import LeafPaths
 from matsmith.models.predictors.targets import PREDICTED, predicted_property
 from matsmith.models.predictors.trees import encode
 
 ABSENT = "what is not in it"
 """The name under which the absence of elements and groups counts."""
+NETWORKS = "networks over elements"
+"""The name of what networks add to the trees' descriptors."""
 _NEAREST = 5
 
 
@@ -96,8 +100,8 @@ def explain(name: str, formulas: Sequence[str]) -> list[Explanation]:
     helper = helper_columns()
     model, path = model_of(name), weights_path(name)
     found = model.predict(compositions, columns, helper=helper)
-    taken = _taken_apart(name, compositions, columns, helper=helper)
-    names = [*descriptor_names(), *(f"predicted {PREDICTED[one].title}" for one in entry.helpers)]
+    taken = _with_networks(_taken_apart(name, compositions, columns, helper=helper), model, found)
+    names = [*descriptor_names(), *(f"predicted {PREDICTED[one].title}" for one in entry.helpers), NETWORKS]
     place, distance = model.domain.nearest(columns, count=_NEAREST)
     held = load_data(model, path=path).formulas
     explained: list[Explanation] = []
@@ -183,6 +187,27 @@ def _taken_apart(
         sizes = np.abs(_taken_apart(other, compositions, columns, helper=helper).elements)
         elements += added[:, place, None] * sizes / np.maximum(sizes.sum(axis=1, keepdims=True), 1e-12)
     return _TakenApart(base=paths.base, columns=full, added=added, elements=elements)
+
+
+def _with_networks(taken: _TakenApart, model: CompositionModel, found: Predictions) -> _TakenApart:
+    """The same with the networks' part as one column more, where there is one."""
+    if model.stack is None or found.network is None:
+        return taken
+    of_trees, of_networks = model.stack.mean(axis=0).tolist()
+    total = found.middle
+    if model.entry.scale == "probability":
+        chance = np.clip(total, 1e-6, 1.0 - 1e-6)
+        total = np.log(chance / (1.0 - chance))
+    base = taken.base * (of_trees + of_networks)
+    added, elements = of_trees * taken.added, of_trees * taken.elements
+    rest = total - base - added.sum(axis=1)
+    sizes = np.abs(elements) + 1e-12
+    return _TakenApart(
+        base=base,
+        columns=np.concatenate([taken.columns, found.network[:, None].astype(np.float32)], axis=1),
+        added=np.concatenate([added, rest[:, None]], axis=1),
+        elements=elements + rest[:, None] * sizes / sizes.sum(axis=1, keepdims=True),
+    )
 
 
 @lru_cache(maxsize=16)

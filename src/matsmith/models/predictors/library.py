@@ -15,6 +15,8 @@ from matsmith.core.errors import SpecError
 from matsmith.models.predictors.compositions import Compositions, FloatArray, gather, read_formula
 from matsmith.models.predictors.descriptors import descriptors, element_table
 from matsmith.models.predictors.model import CompositionModel, Helper, Predictions, load_model
+from matsmith.models.predictors.neural import WEIGHTS as NETWORKS
+from matsmith.models.predictors.neural import Networks, networks_at
 from matsmith.models.predictors.targets import PREDICTED, PredictedProperty, predicted_property
 from matsmith.models.predictors.trees import encode
 
@@ -53,18 +55,34 @@ def shipped() -> list[str]:
     return [name for name in PREDICTED if weights_path(name).is_file()]
 
 
+def networks_path() -> Path:
+    """Where the networks lie that models may be stacked with."""
+    return WEIGHTS / NETWORKS.name
+
+
+def networks_for(name: str) -> Networks | None:
+    """The networks that a property can be stacked with, or None. Raises `DataError` for a damaged file."""
+    if not networks_path().is_file():
+        return None
+    found = networks_at(networks_path())
+    return found if name in found.tasks else None
+
+
 @lru_cache(maxsize=32)
-def _loaded(path: Path, name: str, changed_ns: int) -> CompositionModel:
+def _loaded(path: Path, name: str, networks: Path, changed_ns: tuple[int, int]) -> CompositionModel:
     del changed_ns  # part of the key only: a changed file is read again
-    return load_model(path, entry=predicted_property(name))
+    return load_model(path, entry=predicted_property(name), networks=networks)
 
 
 def model_of(name: str) -> CompositionModel:
     """The model of a property, read once. Raises `UsageError` for an unknown one, `DataError` for missing or damaged weights."""
     predicted_property(name)
-    path = weights_path(name)
-    changed = path.stat().st_mtime_ns if path.is_file() else 0
-    return _loaded(path, name, changed)
+    path, networks = weights_path(name), networks_path()
+    return _loaded(path, name, networks, (_changed_ns(path), _changed_ns(networks)))
+
+
+def _changed_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
 
 
 def weights_identity(names: Sequence[str]) -> str:
@@ -86,7 +104,13 @@ def predict_arrays(names: Sequence[str], compositions: Compositions) -> dict[str
     """Predictions of several properties, each helper computed once. Elements must be covered."""
     columns = descriptors(compositions)
     helper = helper_columns()
-    return {name: model_of(name).predict(compositions, columns, helper=helper) for name in names}
+    models = {name: model_of(name) for name in names}
+    networks = next((model.networks for model in models.values() if model.networks is not None), None)
+    outputs = None if networks is None else networks.predict(compositions, columns)
+    return {
+        name: model.predict(compositions, columns, helper=helper, outputs=outputs)
+        for name, model in models.items()
+    }
 
 
 def helper_columns() -> Helper:
@@ -146,10 +170,17 @@ def one_of(
         in_domain=bool(found.in_domain[row]),
         distance=float(found.distance[row]),
         of=entry.of,
-        method="boosted trees on composition descriptors, five folds",
+        method=method_words(stacked=found.network is not None),
         outside_because="; ".join(reasons),
         chance_of_metal=None if found.chance_of_metal is None else float(found.chance_of_metal[row]),
     )
+
+
+def method_words(*, stacked: bool) -> str:
+    """What a prediction was made by."""
+    if stacked:
+        return "boosted trees on composition descriptors stacked with networks over elements, five folds each"
+    return "boosted trees on composition descriptors, five folds"
 
 
 def predicted(name: str, formula: str) -> Prediction:

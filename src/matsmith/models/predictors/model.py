@@ -1,8 +1,9 @@
 """A composition model: boosted trees of five folds, a model of their error, a domain; one safetensors file, hash-checked.
 
-    value    = scale^-1(mean over folds of trees(x))
+    value    = scale^-1(mean over folds m of [w_t,m trees_m(x) + w_n,m network_m(x)])
     interval = scale^-1(prediction -+ q * e(x)),   q a quantile of |residual| / e(x) on formulas left out
 
+The networks of all properties lie in a file of their own; a model that was not stacked with them has w_t = 1, w_n = 0.
 The error model e(x) was fitted to left-out residuals. This is split conformal prediction with a normalised score
 (Lei et al. 2018, J. Am. Stat. Assoc. 113, 1094; Barber et al. 2021, Ann. Stat. 49, 486 for the mean over folds). Outside of the
 domain the error grows with the distance.
@@ -22,13 +23,18 @@ from numpy.typing import NDArray
 from matsmith.core.errors import DataError
 from matsmith.models.predictors.compositions import Compositions, FloatArray
 from matsmith.models.predictors.domain import RARE, Domain
+from matsmith.models.predictors.neural import WEIGHTS, Networks, networks_at
 from matsmith.models.predictors.sealed import check_seal, group, read_sealed, write_sealed
 from matsmith.models.predictors.targets import PredictedProperty
 from matsmith.models.predictors.trees import Trees, encode
 
-FORMAT, VERSION = "matsmith-composition", "1"
+FORMAT = "matsmith-composition"
+_ALONE, _STACKED = "1", "2"
+"""Versions: trees alone, and trees stacked with networks, which an older reader must not take for trees alone."""
 _HINT = "Reinstall matsmith, or train it again with `python -m matsmith.models.predictors.train`."
 ONE_SIGMA, NINETY = 0.6827, 0.9
+_NETWORK_HINT = f"{_HINT[:-1]} after `python -m matsmith.models.predictors.neural_training`."
+_MARKED = ("middle", "distance", "disagreement")
 _FARTHEST = 5.0
 """How many times the error may grow outside of the domain."""
 
@@ -41,7 +47,7 @@ class Predictions:
     """Of `n` compositions, in the property's unit: value, one sigma, ends of the 90 % interval; all shape (n,).
 
     `distance` is in units of the domain's border, `rarest` counts the training formulas of the rarest element,
-    `chance_of_metal` is there for gaps only.
+    `chance_of_metal` is there for gaps only. On the model's scale: `middle`, and what the `network` alone says, where there is one.
     """
 
     value: FloatArray
@@ -51,12 +57,17 @@ class Predictions:
     in_domain: NDArray[np.bool_]
     distance: FloatArray
     rarest: NDArray[np.int64]
+    middle: FloatArray
     chance_of_metal: FloatArray | None = None
+    network: FloatArray | None = None
 
 
 @dataclass(frozen=True)
 class CompositionModel:
-    """Everything that one property's file holds. `card` says what it was trained on and how well it did."""
+    """Everything that one property's file holds. `card` says what it was trained on and how well it did.
+
+    `stack` (folds, 2) are the weights of trees and `networks`, where they are stacked.
+    """
 
     entry: PredictedProperty
     cuts: list[NDArray[np.float32]]
@@ -66,6 +77,8 @@ class CompositionModel:
     quantile_sigma: float
     quantile_90: float
     metal_trees: Trees | None = None
+    stack: FloatArray | None = None
+    networks: Networks | None = None
     card: dict[str, Any] = field(default_factory=dict[str, Any])
     sha256: str = ""
 
@@ -77,22 +90,49 @@ class CompositionModel:
         return np.concatenate([columns, *(one[:, None].astype(np.float32) for one in more)], axis=1)
 
     def raw(self, codes: NDArray[np.uint8], *, members: Sequence[int] | None = None) -> FloatArray:
-        """Prediction of each fold's model on the model's scale, shape (n, members)."""
+        """Prediction of each fold's trees on the model's scale, shape (n, members)."""
         found = self.trees.predict(codes, members=members)
-        return _logistic(found) if self.entry.scale == "probability" else found
+        return logistic(found) if self.entry.scale == "probability" else found
+
+    def network(self, outputs: FloatArray) -> FloatArray:
+        """Of the networks' `outputs` (..., tasks) what is of this property, on the model's scale, shape (...,)."""
+        if self.networks is None:
+            raise ValueError(f"{self.entry.name} is stacked with no networks")
+        found = outputs[..., self.networks.tasks.index(self.entry.name)]
+        if self.entry.scale == "probability":
+            return logistic(found)
+        return np.maximum(found, self.entry.floor) if self.entry.scale == "linear" else found
 
     def predict(
-        self, compositions: Compositions, columns: NDArray[np.float32], *, helper: Helper
+        self,
+        compositions: Compositions,
+        columns: NDArray[np.float32],
+        *,
+        helper: Helper,
+        outputs: FloatArray | None = None,
     ) -> Predictions:
-        """Predict from compositions and their `descriptors` (n, columns)."""
+        """Predict from compositions and their `descriptors` (n, columns).
+
+        `outputs` (n, folds, tasks) are the networks' own where they are known; else they are computed.
+        """
         codes = encode(self.columns(compositions, columns, helper=helper), self.cuts)
-        middle = self.raw(codes).mean(axis=1)
+        each, disagreement, alone = self.raw(codes), None, None
+        if self.stack is not None and self.networks is not None:
+            if outputs is None:
+                outputs = self.networks.predict(compositions, columns)
+            network = self.network(outputs)
+            there = list(self.networks.folds)
+            alone = network[:, there].mean(axis=1)
+            if len(there) == each.shape[1]:
+                disagreement = np.abs(each - network).mean(axis=1)
+            each = self.stack[:, 0] * each + self.stack[:, 1] * network
+        middle = each.mean(axis=1)
         distance = self.domain.distance(columns)
-        error = self.error(codes, middle=middle, distance=distance)
+        error = self.error(codes, middle=middle, distance=distance, disagreement=disagreement)
         rarest = self.domain.rarest(compositions)
         chance = None
         if self.metal_trees is not None:
-            chance = _logistic(self.metal_trees.predict(codes)).mean(axis=1)
+            chance = logistic(self.metal_trees.predict(codes)).mean(axis=1)
         back = self.entry.from_scale
         low, high = back(middle - self.quantile_90 * error), back(middle + self.quantile_90 * error)
         one_low, one_high = middle - self.quantile_sigma * error, middle + self.quantile_sigma * error
@@ -110,12 +150,24 @@ class CompositionModel:
             in_domain=(distance <= self.domain.border) & (rarest >= RARE),
             distance=distance / self.domain.border,
             rarest=rarest,
+            middle=middle,
             chance_of_metal=chance,
+            network=alone,
         )
 
-    def error(self, codes: NDArray[np.uint8], *, middle: FloatArray, distance: FloatArray) -> FloatArray:
+    def error(
+        self,
+        codes: NDArray[np.uint8],
+        *,
+        middle: FloatArray,
+        distance: FloatArray,
+        disagreement: FloatArray | None = None,
+    ) -> FloatArray:
         """Expected absolute error on the model's scale, shape (n,), before calibration."""
-        own = error_codes(codes, middle=middle, distance=distance, marks=self.card["error_marks"])
+        known = {"middle": middle, "distance": distance}
+        if disagreement is not None:
+            known["disagreement"] = disagreement
+        own = error_codes(codes, known=known, marks=self.card["error_marks"])
         found = np.exp(self.error_trees.predict(own).mean(axis=1))
         return grown(found, distance / self.domain.border)
 
@@ -126,17 +178,19 @@ def grown(error: FloatArray, distance: FloatArray) -> FloatArray:
 
 
 def error_codes(
-    codes: NDArray[np.uint8], *, middle: FloatArray, distance: FloatArray, marks: dict[str, list[float]]
+    codes: NDArray[np.uint8], *, known: dict[str, FloatArray], marks: dict[str, list[float]]
 ) -> NDArray[np.uint8]:
-    """Codes for the error model: those of the descriptors, of the prediction and of the distance."""
+    """Codes for the error model: those of the descriptors, of the prediction, of the distance, of how far trees and networks are apart."""
     more = [
-        np.searchsorted(np.array(marks[name]), values).astype(np.uint8)[:, None]
-        for name, values in (("middle", middle), ("distance", distance))
+        np.searchsorted(np.array(marks[name]), known[name]).astype(np.uint8)[:, None]
+        for name in _MARKED
+        if name in marks
     ]
     return np.concatenate([codes, *more], axis=1)
 
 
-def _logistic(values: FloatArray) -> FloatArray:
+def logistic(values: FloatArray) -> FloatArray:
+    """Chances of log-odds."""
     return 1.0 / (1.0 + np.exp(-np.clip(values, -50.0, 50.0)))
 
 
@@ -147,6 +201,10 @@ def save_model(model: CompositionModel, path: Path) -> str:
         "cut_counts": np.array([len(own) for own in model.cuts], dtype=np.int32),
         "quantiles": np.array([model.quantile_sigma, model.quantile_90]),
     }
+    card = dict(model.card)
+    if model.stack is not None and model.networks is not None:
+        arrays["stack"] = model.stack
+        card["networks"] = model.networks.sha256
     groups = {
         "trees": model.trees.arrays(),
         "error": model.error_trees.arrays(),
@@ -158,19 +216,24 @@ def save_model(model: CompositionModel, path: Path) -> str:
         arrays |= {f"{title}.{name}": np.ascontiguousarray(array) for name, array in members.items()}
     header = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": _STACKED if "networks" in card else _ALONE,
         "property": model.entry.name,
-        "card": json.dumps(model.card, sort_keys=True),
+        "card": json.dumps(card, sort_keys=True),
     }
     return write_sealed(path, arrays, header=header)
 
 
-def load_model(path: Path, *, entry: PredictedProperty) -> CompositionModel:
-    """Read a model. Raises `DataError` when the file is missing, damaged, foreign or of another property."""
+def load_model(
+    path: Path, *, entry: PredictedProperty, networks: Path = WEIGHTS, stacked: bool = True
+) -> CompositionModel:
+    """Read a model. Raises `DataError` when the file is missing, damaged, foreign or of another property.
+
+    `networks` is the file of the networks that it may be stacked with, which are then read, too, unless `stacked` is false.
+    """
     arrays, header = read_sealed(path, what=entry.title, hint=_HINT)
     if (
         header.get("format") != FORMAT
-        or header.get("version") != VERSION
+        or header.get("version") not in (_ALONE, _STACKED)
         or header.get("property") != entry.name
     ):
         raise DataError(f"{path.name} is no composition model of {entry.title} for this version.", hint=_HINT)
@@ -178,6 +241,8 @@ def load_model(path: Path, *, entry: PredictedProperty) -> CompositionModel:
     try:
         ends = np.cumsum(arrays["cut_counts"])[:-1]
         metal = group(arrays, "metal")
+        card = dict(json.loads(header["card"]))
+        stack = arrays["stack"] if stacked and header["version"] == _STACKED else None
         return CompositionModel(
             entry=entry,
             cuts=np.split(arrays["cuts"], ends),
@@ -187,8 +252,19 @@ def load_model(path: Path, *, entry: PredictedProperty) -> CompositionModel:
             quantile_sigma=float(arrays["quantiles"][0]),
             quantile_90=float(arrays["quantiles"][1]),
             metal_trees=Trees.of_arrays(metal) if metal else None,
-            card=dict(json.loads(header["card"])),
+            stack=stack,
+            networks=None if stack is None else _networks(networks, entry=entry, sha256=card["networks"]),
+            card=card,
             sha256=header["sha256"],
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"{path.name} is of another architecture.", hint=_HINT) from error
+
+
+def _networks(path: Path, *, entry: PredictedProperty, sha256: str) -> Networks:
+    found = networks_at(path)
+    if found.sha256 != sha256 or entry.name not in found.tasks:
+        raise DataError(
+            f"{entry.title} was stacked with other networks than those of {path.name}.", hint=_NETWORK_HINT
+        )
+    return found

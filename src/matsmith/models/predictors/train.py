@@ -2,9 +2,10 @@
 
     python -m matsmith.models.predictors.train --data DIR                              # all, in order
     python -m matsmith.models.predictors.train --data DIR --property bulk_modulus --work DIR
+    python -m matsmith.models.predictors.train --data DIR --restack                    # new networks, the trees that lie there
 
 Each fold's fit is kept in the work folder as soon as it is done: the same call goes on where it was stopped. A property's
-helpers must be trained before it.
+helpers must be trained before it. Trees are stacked with the networks of `neural_training`, where these lie beside the weights.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import hashlib
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from matsmith.models.predictors.evaluation import (
     helper_by_fold,
     left_out,
     left_out_distance,
+    stacked_left_out,
 )
 from matsmith.models.predictors.model import (
     NINETY,
@@ -42,41 +44,18 @@ from matsmith.models.predictors.model import (
     Helper,
     error_codes,
     grown,
+    load_model,
     save_model,
 )
+from matsmith.models.predictors.neural import Networks
+from matsmith.models.predictors.stacking import weights_by_fold
 from matsmith.models.predictors.targets import PREDICTED, PredictedProperty, predicted_property
 from matsmith.models.predictors.training_table import TrainingTable, read_training_table
-from matsmith.models.predictors.trees import Trees, cuts_of, encode, merged, of_boosting
+from matsmith.models.predictors.tree_fits import Boosting, fit_trees, keep_trees, kept_trees
+from matsmith.models.predictors.trees import Trees, cuts_of, encode, merged
 
 _MARKS = 63
 _SEED = 20
-
-
-@dataclass(frozen=True)
-class Boosting:
-    """Settings of one fold's fit."""
-
-    iterations: int
-    learning_rate: float
-    leaves: int
-    smallest_leaf: int
-    share_of_columns: float = 0.3
-    shrinkage: float = 1.0
-    loss: str = "squared_error"
-
-    @classmethod
-    def for_size(cls, formulas: int, *, absolute_loss: bool) -> Boosting:
-        """Settings by the size of the table."""
-        loss = "absolute_error" if absolute_loss else "squared_error"
-        if formulas < 2_000:
-            return cls(300, 0.04, 12, 8, loss=loss)
-        if formulas < 20_000:
-            return cls(450, 0.05, 31, 8, loss=loss)
-        return cls(300, 0.12, 95, 15, loss=loss)
-
-    def halved(self) -> Boosting:
-        """Half as many trees with steps of twice the size."""
-        return replace(self, iterations=self.iterations // 2, learning_rate=2.0 * self.learning_rate)
 
 
 _OF_ERRORS = Boosting(80, 0.06, 8, 30)
@@ -100,6 +79,11 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="half as many trees with steps of twice the size: a little less exact",
     )
+    parser.add_argument(
+        "--restack",
+        action="store_true",
+        help="take the trees of the weights that lie there; stack and calibrate them anew",
+    )
     arguments = parser.parse_args(argv)
     try:
         for name in arguments.property or list(PREDICTED):
@@ -109,6 +93,7 @@ def main(argv: list[str] | None = None) -> int:
                 work=arguments.work,
                 limit=arguments.limit,
                 quick=arguments.quick,
+                restack=arguments.restack,
             )
     except MatsmithError as error:
         print(f"matsmith: {error}", file=sys.stderr)
@@ -117,17 +102,41 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def train(
-    entry: PredictedProperty, *, data_dir: Path, work: Path, limit: int | None = None, quick: bool = False
+    entry: PredictedProperty,
+    *,
+    data_dir: Path,
+    work: Path,
+    limit: int | None = None,
+    quick: bool = False,
+    restack: bool = False,
 ) -> CompositionModel:
-    """Train one property in five folds, calibrate it on left-out formulas, write weights and card."""
+    """Train one property in five folds, stack it with the networks, calibrate it on left-out formulas, write weights and card.
+
+    `restack` keeps the trees that lie there.
+    """
     missing = [name for name in entry.helpers if not library.weights_path(name).is_file()]
     if missing:
         raise UsageError(
             f"{entry.name} takes {missing[0]} as a descriptor.", hint=f"Train {missing[0]} first."
         )
     table = read_training_table(data_dir, entry, limit=limit)
+    path, held = library.weights_path(entry.name), None
+    if restack:
+        held = load_model(path, entry=entry, stacked=False)
+        if held.card["formulas"] != len(table):
+            raise UsageError(
+                f"The trees of {entry.name} were trained on {held.card['formulas']} formulas, and the table has {len(table)}.",
+                hint="Train them anew, without --restack.",
+            )
     return fit_table(
-        entry, table, work=work, path=library.weights_path(entry.name), whole=limit is None, quick=quick
+        entry,
+        table,
+        work=work,
+        path=path,
+        whole=limit is None if held is None else held.card["whole_table"],
+        quick=quick,
+        networks=library.networks_for(entry.name),
+        held=held,
     )
 
 
@@ -142,29 +151,38 @@ def fit_table(
     quick: bool = False,
     settings: Boosting | None = None,
     facts: dict[str, Any] | None = None,
+    networks: Networks | None = None,
+    held: CompositionModel | None = None,
 ) -> CompositionModel:
     """Train a table of any origin in five folds, calibrate it on left-out formulas, write weights and card to `path`.
 
     `helper` gives the columns that `entry.helpers` names; without one they are predictions of the models that ship.
-    `settings` are chosen by the size of the table otherwise; `facts` go into the card over what is written there of itself.
+    `settings` are chosen by the size of the table otherwise; `facts` go into the card over what is written there of itself. `networks` are
+    stacked with the trees; the trees are those of `held`, if it is given.
     """
     started = time.monotonic()
     plain = descriptors(table.compositions)
     helper = helper or helper_by_fold(table.folds)
     more = [helper(name, table.compositions, plain) for name in entry.helpers]
     columns = np.concatenate([plain, *(one[:, None].astype(np.float32) for one in more)], axis=1)
-    cuts = cuts_of(columns)
+    cuts = cuts_of(columns) if held is None else held.cuts
     codes = encode(columns, cuts)
     settings = settings or Boosting.for_size(len(table), absolute_loss=entry.absolute_loss)
     settings = settings.halved() if quick else settings
+    if held is not None:
+        settings = Boosting(**held.card["settings"])
     _say(
         f"{entry.name}: {len(table.values)} rows, {len(table)} formulas, {table.left_out} left out, {settings}"
     )
     folder = work / entry.name / _digest(codes, table.targets, settings)
     classes = entry.scale == "probability"
-    trees = _folds(folder / "value", codes, table.targets, table.folds, settings=settings, classes=classes)
-    metal = None
-    if entry.name == "measured_band_gap":
+    metal = None if held is None else held.metal_trees
+    trees = (
+        _folds(folder / "value", codes, table.targets, table.folds, settings=settings, classes=classes)
+        if held is None
+        else held.trees
+    )
+    if entry.name == "measured_band_gap" and held is None:
         gapless = (table.targets <= 0.0).astype(np.float64)
         metal = _folds(folder / "metal", codes, gapless, table.folds, settings=settings, classes=True)
     draft = CompositionModel(
@@ -177,8 +195,15 @@ def fit_table(
         quantile_90=1.0,
         metal_trees=metal,
     )
-    middle = left_out(draft, codes, table.folds)
-    model, calibration = _calibrated(draft, table, plain=plain, codes=codes, middle=middle, folder=folder)
+    middle, disagreement = left_out(draft, codes, table.folds), None
+    parts: dict[str, Any] = {}
+    if networks is not None:
+        network = networks.left_out(table.compositions, plain, table.folds)
+        draft, parts = _stacked(draft, table, trees=middle, outputs=network, networks=networks)
+        middle, disagreement = stacked_left_out(draft, folds=table.folds, trees=middle, outputs=network)
+    model, calibration = _calibrated(
+        draft, table, plain=plain, codes=codes, middle=middle, disagreement=disagreement, folder=folder
+    )
     found = errors_of(model, table, middle)
     card: dict[str, Any] = {
         **model.card,
@@ -200,6 +225,7 @@ def fit_table(
         "errors": asdict(found),
         "published": entry.published,
         **calibration,
+        **parts,
         **(facts or {}),
     }
     if classes:
@@ -209,6 +235,9 @@ def fit_table(
         chance = left_out(as_chances, codes, table.folds)
         card["metal_roc_auc"] = area_under_curve(table.targets <= 0.0, chance)
         card["metal_accuracy"] = float(((chance > 0.5) == (table.targets <= 0.0)).mean())
+    if entry.name == "measured_band_gap":
+        value = entry.from_scale(middle)
+        card["error_of_non_metals"] = float(np.abs(value - table.targets)[table.targets > 0].mean())
     model = replace(model, card=card)
     save_model(model, path)
     write_card(card, path.with_suffix(".md"), title=entry.title)
@@ -253,48 +282,34 @@ def _digest(codes: NDArray[np.uint8], targets: FloatArray, settings: Boosting) -
     return digest.hexdigest()[:12]
 
 
-def keep_trees(trees: Trees, path: Path) -> None:
-    """Keep a finished fit."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".part.npz")
-    np.savez(draft, allow_pickle=False, **trees.arrays())
-    draft.replace(path)
-
-
-def kept_trees(path: Path) -> Trees | None:
-    """A finished fit, or None where there is no sound one."""
-    if not path.is_file():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            return Trees.of_arrays({name: held[name] for name in held.files})
-    except (OSError, ValueError, KeyError, EOFError):
-        return None  # half written or of another version: it is fitted again
-
-
-def fit_trees(
-    codes: NDArray[np.uint8], targets: FloatArray, *, settings: Boosting, classes: bool, seed: int
-) -> Trees:
-    """One fit of boosted trees to codes (n, columns), as arrays; `targets` (n,) are above 0.5 for yes where they are classes."""
-    from sklearn.ensemble import (  # pyright: ignore[reportMissingImports]
-        HistGradientBoostingClassifier,
-        HistGradientBoostingRegressor,
+def _stacked(
+    draft: CompositionModel,
+    table: TrainingTable,
+    *,
+    trees: FloatArray,
+    outputs: FloatArray,
+    networks: Networks,
+) -> tuple[CompositionModel, dict[str, Any]]:
+    """Fit the weights of trees and networks to left-out predictions `trees` (n,) and `outputs` (n, tasks); with what the card says of the parts."""
+    draft = replace(draft, networks=networks)
+    values, owner = _counted(table, every_row=draft.entry.choice == "median")
+    network = draft.network(outputs)
+    stack = weights_by_fold(
+        trees, network, truth=values, owner=owner, folds=table.folds, there=networks.folds
     )
+    told: dict[str, Any] = {
+        "stack": stack.mean(axis=0).round(4).tolist(),
+        "folds_with_network": len(networks.folds),
+        "errors_of_trees": asdict(errors_of(draft, table, trees)),
+    }
+    if len(networks.folds) == FOLDS:
+        told["errors_of_networks"] = asdict(errors_of(draft, table, network))
+    return replace(draft, stack=stack), told
 
-    common: dict[str, Any] = {
-        "learning_rate": settings.learning_rate, "max_iter": settings.iterations, "max_leaf_nodes": settings.leaves,
-        "min_samples_leaf": settings.smallest_leaf, "l2_regularization": settings.shrinkage,
-        "max_features": settings.share_of_columns, "max_bins": 255, "max_depth": 9, "early_stopping": False,
-        "random_state": seed,
-    }  # fmt: skip
-    model: Any
-    if classes:
-        model = HistGradientBoostingClassifier(**common)
-        model.fit(codes.astype(np.float32), (targets > 0.5).astype(np.int64))
-    else:
-        model = HistGradientBoostingRegressor(loss=settings.loss, **common)
-        model.fit(codes.astype(np.float32), targets)
-    return of_boosting(model)
+
+def _counted(table: TrainingTable, *, every_row: bool) -> tuple[FloatArray, IntArray]:
+    """The values that errors are of, and the formulas they belong to: every row, or the row that is aimed at."""
+    return (table.values, table.owner) if every_row else (table.targets, np.arange(len(table)))
 
 
 def _domain(plain: NDArray[np.float32], table: TrainingTable, *, border: float) -> Domain:
@@ -308,25 +323,28 @@ def _calibrated(
     plain: NDArray[np.float32],
     codes: NDArray[np.uint8],
     middle: FloatArray,
+    disagreement: FloatArray | None,
     folder: Path,
 ) -> tuple[CompositionModel, dict[str, Any]]:
     """Fit the error model to left-out residuals, take its quantiles, and measure the coverage on folds left out of both."""
     distance = left_out_distance(plain, table)
     border = float(np.quantile(distance, BORDER_QUANTILE))
     every_row = draft.entry.choice == "median"
-    owner = table.owner if every_row else np.arange(len(table))
-    values = table.values if every_row else table.targets
+    values, owner = _counted(table, every_row=every_row)
     residual = np.abs(values - middle[owner])
+    known = {"middle": middle, "distance": distance}
+    if disagreement is not None:
+        known["disagreement"] = disagreement
     marks = {
         name: [float(mark) for mark in np.unique(np.quantile(own, np.linspace(0, 1, _MARKS + 2)[1:-1]))]
-        for name, own in (("middle", middle), ("distance", distance))
+        for name, own in known.items()
     }
-    own = error_codes(codes, middle=middle, distance=distance, marks=marks)[owner]
+    own = error_codes(codes, known=known, marks=marks)[owner]
     folds = table.folds[owner]
     least = max(0.1 * float(np.median(residual)), 1e-3 * float(values.std()), 1e-9)
-    error_trees = _folds(
-        folder / "error", own, np.log(np.maximum(residual, least)), folds, settings=_OF_ERRORS
-    )
+    wanted = np.log(np.maximum(residual, least))
+    kept = folder / f"error-{_digest(own, wanted, _OF_ERRORS)}"
+    error_trees = _folds(kept, own, wanted, folds, settings=_OF_ERRORS)
     expected = np.empty(len(owner))
     for fold in range(FOLDS):
         rows = folds == fold

@@ -90,9 +90,9 @@ class Trees:
         return sums
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What is stored, by name."""
+        """What is stored, by name. A left child is the next node, or the leaf itself: it need not be."""
         return {
-            "feature": self.feature, "threshold": self.threshold, "left": self.left, "right": self.right,
+            "feature": self.feature, "threshold": self.threshold, "right": self.right,
             "value": self.value, "roots": self.roots, "member": self.member, "base": self.base,
             "depth": np.array([self.depth], dtype=np.int32),
         }  # fmt: skip
@@ -100,13 +100,17 @@ class Trees:
     @classmethod
     def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Trees:
         """Trees from what was stored. Raises KeyError for a missing array, ValueError for one that points outside."""
+        roots, nodes = arrays["roots"], len(arrays["feature"])
+        ends = np.append(roots[1:], nodes) - roots
+        tree_of = np.repeat(np.arange(len(roots)), ends)
+        if len(tree_of) != nodes:
+            raise ValueError("a root points outside the nodes")
+        next_one = np.arange(nodes) - roots[tree_of] + (arrays["threshold"] != _SELF)
+        stored = {"left": next_one.astype(np.uint8), **arrays}
         trees = cls(
-            **{name: arrays[name] for name in arrays if name != "depth"}, depth=int(arrays["depth"][0])
+            **{name: stored[name] for name in stored if name != "depth"}, depth=int(arrays["depth"][0])
         )
-        nodes = len(trees.feature)
-        ends = np.append(trees.roots[1:], nodes) - trees.roots
-        tree_of = np.repeat(np.arange(len(trees.roots)), ends)
-        if len(tree_of) != nodes or (np.maximum(trees.left, trees.right) >= ends[tree_of]).any():
+        if (np.maximum(trees.left, trees.right) >= ends[tree_of]).any():
             raise ValueError("a node points outside its tree")
         return trees
 
@@ -145,6 +149,8 @@ def of_boosting(model: Any) -> Trees:
             raise ValueError(f"a tree of {len(nodes)} nodes does not fit one byte")
         leaf = nodes["is_leaf"].astype(bool)
         own = np.arange(len(nodes))
+        if (nodes["left"][~leaf] != own[~leaf] + 1).any():
+            raise ValueError("a left child is not the next node")
         parts["feature"].append(np.where(leaf, 0, nodes["feature_idx"]).astype(np.uint8))
         # Fitted on whole codes: a threshold between k and k + 1 sends codes up to k to the left.
         cut = np.floor(np.where(leaf, _SELF, nodes["num_threshold"]))

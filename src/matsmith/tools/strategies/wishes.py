@@ -98,9 +98,8 @@ def _fact(property_name: str, key: str, *, table: Table | None) -> tuple[float, 
         else:
             value, relative = float(_price_usd_per_kg(elements, amounts=amounts)[0]), 0.5
         return (value, relative * value) if np.isfinite(value) else None
-    if table is not None and len(rows := table.rows(key)):
-        value = float(rows[0] if table.source.choice == "lowest" else rows[len(rows) // 2])
-        value = 10.0**value if table.source.log10 else value
+    if table is not None and len(rows := table.credible(key)):
+        value = table.chosen(rows)
         floor = 0.01 if "energy" in property_name else 0.07 * abs(value)
         return value, floor
     if crystal is not None and property_name == "energy_above_hull" and crystal.stable_at_ambient:

@@ -26,9 +26,9 @@ def card_text(card: dict[str, Any]) -> str:
     lines += ["", *(f"- {name}: {own['citation']}." for name, own in card["databases"].items())]
     lines += [
         "",
-        "The table of JARVIS-DFT calls fewer than 1 % of its oxides stable, corundum and perovskite among those that it does not: its high ROC-AUC "
-        "is in part that of telling oxides from halides, and its chance of an oxide says nothing about nature. Candidates are ordered by the "
-        "Materials Project's alone.",
+        "The table of JARVIS-DFT marks fewer than 1 % of its oxides as stable; corundum (Al2O3), quartz (SiO2) and perovskite (CaTiO3) are "
+        "marked as not stable in it. Its high ROC-AUC is therefore in part that of telling oxides from halides, and what it says of an oxide is "
+        "no statement about nature. Candidates are ordered by the Materials Project's chance alone.",
         "",
         "Not for: confirming that a design is stable, telling polymorphs apart, doped or disordered materials, pressure or high temperature.",
         "",

@@ -3,9 +3,9 @@
     h_i     = E[z_i] + W_x f(x_i)                                              element embedding and amount
     a_ij    = softmax over j of  v . silu(A n(h_i) + B n(h_j)) + log x_j        how much element i listens to element j
     h_i    += C sum_j a_ij silu(A n(h_i) + B n(h_j));   h_i += G silu(F n(h_i))
-    y_t     = w_t . silu(D [sum_i x_i n(h_i); max_i n(h_i)] + d) + b_t           one number a task
+    y_t     = w_t . silu(D [sum_i x_i n(h_i); max_i n(h_i); g] + d) + b_t        one number a task
 
-n(.) scales to unit root mean square. Relatives: Roost (Goodall and Lee 2020, Nat. Commun. 11, 6280), CrabNet (Wang et al. 2021, npj Comput. Mater. 7, 77).
+n(.) scales to unit root mean square; g = silu(S c + s), of standardised descriptors c of the whole composition, is left out where there are none. Relatives: Roost (Goodall and Lee 2020, Nat. Commun. 11, 6280), CrabNet (Wang et al. 2021, npj Comput. Mater. 7, 77).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Matrix = NDArray[np.float32]
 ELEMENTS = 98
 """Rows of the embedding: atomic numbers 0 (nothing there) to 97."""
 AMOUNTS = 4
-_ROWS = 4_000
+_ROWS = 1_000
 _TINY = 1e-6
 
 
@@ -34,15 +34,23 @@ class InteractionNetwork:
     tasks: tuple[str, ...]
     layers: int
 
-    def predict(self, compositions: Compositions) -> FloatArray:
-        """One number a task, shape (n, tasks): log-odds, or a value in the task's own scale."""
-        parts = [
-            self._forward(compositions.part(slice(begin, begin + _ROWS)))
-            for begin in range(0, len(compositions), _ROWS)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.tasks)))
+    def predict(self, compositions: Compositions, columns: Matrix | None = None) -> FloatArray:
+        """One number a task, shape (n, tasks): log-odds, or a value in the task's own scale.
 
-    def _forward(self, compositions: Compositions) -> FloatArray:
+        `columns` (n, descriptors) are standardised, for a network that was trained with them.
+        """
+        # Formulas with as many elements lie together: no place is computed that nothing stands in.
+        count = (compositions.elements > 0).sum(axis=1)
+        order = np.argsort(count, kind="stable")
+        found = np.zeros((len(compositions), len(self.tasks)))
+        for begin in range(0, len(order), _ROWS):
+            rows = order[begin : begin + _ROWS]
+            width = max(1, int(count[rows[-1]]))
+            part = Compositions(compositions.elements[rows, :width], compositions.fractions[rows, :width])
+            found[rows] = self._forward(part, None if columns is None else columns[rows])
+        return found
+
+    def _forward(self, compositions: Compositions, columns: Matrix | None) -> FloatArray:
         own = self.arrays
         elements, x = compositions.elements, compositions.fractions.astype(np.float32)
         there = elements > 0
@@ -62,12 +70,15 @@ class InteractionNetwork:
         n = unit(h)
         mean = np.einsum("ni,nid->nd", x * there, n)
         top = np.where(there[:, :, None], n, -1e9).max(axis=1)
-        hidden = silu(np.concatenate([mean, top], axis=1) @ own["head"] + own["head_bias"])
+        pooled = [mean, top]
+        if columns is not None:
+            pooled.append(silu(columns @ own["whole"] + own["whole_bias"]))
+        hidden = silu(np.concatenate(pooled, axis=1) @ own["head"] + own["head_bias"])
         return (hidden @ own["out"] + own["out_bias"]).astype(np.float64)
 
 
-def shapes(*, width: int, layers: int, tasks: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the arrays of a network."""
+def shapes(*, width: int, layers: int, tasks: int, descriptors: int = 0) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the arrays of a network, whose head takes so many `descriptors` of the whole composition."""
     found: dict[str, tuple[int, ...]] = {"embedding": (ELEMENTS, width), "amount": (AMOUNTS, width)}
     for layer in range(layers):
         found |= {
@@ -75,7 +86,10 @@ def shapes(*, width: int, layers: int, tasks: int) -> dict[str, tuple[int, ...]]
             f"{layer}.listen": (width,), f"{layer}.mix": (width, width),
             f"{layer}.wide": (width, 2 * width), f"{layer}.wide_bias": (2 * width,), f"{layer}.narrow": (2 * width, width),
         }  # fmt: skip
-    return found | {"head": (2 * width, 2 * width), "head_bias": (2 * width,), "out": (2 * width, tasks), "out_bias": (tasks,)}  # fmt: skip
+    if descriptors:
+        found |= {"whole": (descriptors, 2 * width), "whole_bias": (2 * width,)}
+    pooled = 4 * width if descriptors else 2 * width
+    return found | {"head": (pooled, 2 * width), "head_bias": (2 * width,), "out": (2 * width, tasks), "out_bias": (tasks,)}  # fmt: skip
 
 
 def amounts(x: Matrix) -> Matrix:

@@ -100,6 +100,15 @@ class StabilityChance:
     distance: float
     views: dict[str, float]
 
+    @property
+    def outside_because(self) -> str:
+        """Why the formula is outside of the domain, "" inside."""
+        if self.in_domain:
+            return ""
+        if self.distance > 1.0:
+            return f"{self.distance:.2f} times the usual distance from what it was trained on"
+        return f"an element that fewer than {RARE} training formulas have"
+
 
 def chances(formulas: Sequence[str], *, database: str = "materials_project") -> list[StabilityChance]:
     """The chance of stability of each formula.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsmith.core.errors import DataError
-from matsmith.models.predictors.compositions import Compositions, FloatArray
+from matsmith.models.predictors.compositions import Compositions, FloatArray, IntArray
 from matsmith.models.predictors.sealed import check_seal, group, read_sealed, write_sealed
 from matsmith.models.predictors.stability.interaction_network import InteractionNetwork, amounts, shapes
 
@@ -42,17 +42,38 @@ class NetworkSettings:
     weight_decay: float = 0.02
     dropout: float = 0.1
     average: float = 0.998
+    bend: float = 0.3
+    """Where the loss of a value turns from square to absolute, in standard deviations."""
     seed: int = 20
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """`targets` (n, tasks), not a number where a formula is not in a task's table; `classes` says which tasks are yes or no."""
+    """`targets` (n, tasks), not a number where a formula is not in a task's table; `classes` says which tasks are yes or no.
+
+    `floored` tasks have a least value of 0, below which a prediction of it is no error. `by_row` lets every known value count alike;
+    else every task does, however few know it.
+    """
 
     names: tuple[str, ...]
     classes: tuple[bool, ...]
     weights: tuple[float, ...]
     targets: FloatArray
+    floored: tuple[bool, ...] = ()
+    by_row: bool = False
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What a network may be given beside the formulas.
+
+    Standardised descriptors `columns` (n, descriptors), the `order` in which rows are taken over all epochs, and what the `embedding`
+    (elements, width) starts from.
+    """
+
+    columns: NDArray[np.float32]
+    order: IntArray
+    embedding: NDArray[np.float32]
 
 
 def train_network(
@@ -64,6 +85,7 @@ def train_network(
     device: str = "cpu",
     minutes: float | None = None,
     say: Callable[[str], None] | None = None,
+    extra: Extra | None = None,
 ) -> tuple[InteractionNetwork, float]:
     """Fit to all rows given; what is to be left out must not be among them. Goes on from the checkpoint in `work` of the same data.
 
@@ -76,17 +98,21 @@ def train_network(
     torch.manual_seed(settings.seed)
     scale = _scales(tasks)
     targets = (tasks.targets - scale[0]) / scale[1]
-    model = _Network(settings, tasks=len(tasks.names)).to(device)
+    model = _Network(settings, tasks=len(tasks.names), extra=extra).to(device)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     average = {name: value.detach().clone() for name, value in model.named_arrays().items()}
     held = _placed(compositions, targets, device=device)
-    count = len(compositions)
-    steps = max(1, -(-settings.epochs * count // settings.batch))
-    path = work / f"network-{_digest(compositions, targets, settings)}.safetensors"
+    if extra is not None:
+        held["columns"] = torch.as_tensor(extra.columns, device=device)
+        order = extra.order
+    else:
+        order = np.concatenate([random.permutation(len(compositions)) for _ in range(settings.epochs)])
+    steps = max(1, -(-len(order) // settings.batch))
+    path = work / f"network-{_digest(compositions, targets, settings, tasks=tasks, extra=extra)}.safetensors"
     step = _resumed(path, model, optimiser, average, device=device)
-    order = np.concatenate([random.permutation(count) for _ in range(settings.epochs)])
+    floor = (0.0 - scale[0]) / scale[1]
     started = kept = time.monotonic()
     losses: list[float] = []
     first = step
@@ -95,7 +121,7 @@ def train_network(
         rows = torch.as_tensor(chosen, device=device)
         for settings_of in optimiser.param_groups:
             settings_of["lr"] = settings.learning_rate * _schedule(step / steps)
-        loss = model.loss(held, rows, tasks=tasks)
+        loss = model.loss(held, rows, tasks=tasks, floor=floor)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -155,12 +181,15 @@ def _placed(compositions: Compositions, targets: FloatArray, *, device: str) -> 
 class _Network:
     """The network of `interaction_network` with gradients."""
 
-    def __init__(self, settings: NetworkSettings, *, tasks: int) -> None:
+    def __init__(self, settings: NetworkSettings, *, tasks: int, extra: Extra | None) -> None:
         import torch
 
         self.settings = settings
         self._arrays: dict[str, torch.Tensor] = {}
-        for name, shape in shapes(width=settings.width, layers=settings.layers, tasks=tasks).items():
+        descriptors = 0 if extra is None else extra.columns.shape[1]
+        for name, shape in shapes(
+            width=settings.width, layers=settings.layers, tasks=tasks, descriptors=descriptors
+        ).items():
             value = torch.zeros(shape)
             if name == "embedding":
                 value = torch.randn(shape)
@@ -171,6 +200,8 @@ class _Network:
             elif name.endswith("listen"):
                 value = torch.randn(shape) / shape[0] ** 0.5
             self._arrays[name] = value.requires_grad_(True)
+        if extra is not None:
+            self._arrays["embedding"] = torch.as_tensor(extra.embedding).clone().requires_grad_(True)
 
     def to(self, device: str) -> _Network:
         self._arrays = {
@@ -184,22 +215,33 @@ class _Network:
     def named_arrays(self) -> dict[str, torch.Tensor]:
         return self._arrays
 
-    def loss(self, held: dict[str, torch.Tensor], rows: torch.Tensor, *, tasks: Tasks) -> torch.Tensor:
+    def loss(
+        self, held: dict[str, torch.Tensor], rows: torch.Tensor, *, tasks: Tasks, floor: FloatArray
+    ) -> torch.Tensor:
         import torch
         from torch.nn import functional
 
         batch = {name: value[rows] for name, value in held.items()}
+        width = int(batch["there"].sum(dim=1).max())
+        for name in ("elements", "x", "log_x", "amounts", "there"):
+            batch[name] = batch[name][:, :width]
         out = self._forward(batch)
-        total = torch.zeros((), device=out.device)
-        for place, (is_class, weight) in enumerate(zip(tasks.classes, tasks.weights, strict=True)):
-            target, known = batch["targets"][:, place], batch["known"][:, place]
-            each = (
-                functional.binary_cross_entropy_with_logits(out[:, place], target, reduction="none")
-                if is_class
-                else functional.smooth_l1_loss(out[:, place], target, reduction="none", beta=0.3)
-            )
-            total = total + weight * (each * known).sum() / known.sum().clamp(min=1.0)
-        return total
+        target, known = batch["targets"], batch["known"]
+        yes_or_no = torch.tensor(tasks.classes, device=out.device)
+        found = out
+        if tasks.floored:
+            # Below the least value nothing is wrong with a prediction where that value is the truth.
+            least = torch.as_tensor(floor, dtype=out.dtype, device=out.device)
+            at_floor = torch.tensor(tasks.floored, device=out.device) & (target <= least + 1e-6)
+            found = torch.where(at_floor, torch.maximum(out, least), out)
+        each = torch.where(
+            yes_or_no,
+            functional.binary_cross_entropy_with_logits(out, target, reduction="none"),
+            functional.smooth_l1_loss(found, target, reduction="none", beta=self.settings.bend),
+        )
+        counted = len(rows) if tasks.by_row else known.sum(dim=0).clamp(min=1.0)
+        weights = torch.tensor(tasks.weights, device=out.device)
+        return (weights * (each * known).sum(dim=0) / counted).sum()
 
     def _forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         import torch
@@ -223,7 +265,10 @@ class _Network:
         n = _unit(h)
         mean = torch.einsum("ni,nid->nd", batch["x"], n)
         top = n.masked_fill(~batch["there"][:, :, None], -1e9).amax(dim=1)
-        hidden = functional.silu(torch.cat([mean, top], dim=1) @ own["head"] + own["head_bias"])
+        pooled = [mean, top]
+        if "columns" in batch:
+            pooled.append(functional.silu(batch["columns"] @ own["whole"] + own["whole_bias"]))
+        hidden = functional.silu(torch.cat(pooled, dim=1) @ own["head"] + own["head_bias"])
         hidden = functional.dropout(hidden, self.settings.dropout)
         return hidden @ own["out"] + own["out_bias"]
 
@@ -232,9 +277,19 @@ def _unit(h: torch.Tensor) -> torch.Tensor:
     return h * (h.square().mean(dim=-1, keepdim=True) + 1e-5).rsqrt()
 
 
-def _digest(compositions: Compositions, targets: FloatArray, settings: NetworkSettings) -> str:
-    digest = hashlib.sha256(repr(asdict(settings)).encode())
-    for array in (compositions.elements, compositions.fractions, targets):
+def _digest(
+    compositions: Compositions,
+    targets: FloatArray,
+    settings: NetworkSettings,
+    *,
+    tasks: Tasks,
+    extra: Extra | None,
+) -> str:
+    digest = hashlib.sha256(repr((asdict(settings), tasks.weights, tasks.floored, tasks.by_row)).encode())
+    arrays = [compositions.elements, compositions.fractions, targets]
+    if extra is not None:
+        arrays += [extra.columns, extra.order, extra.embedding]
+    for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:12]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from matsmith.core.errors import SpecError
 from matsmith.core.reactions import ROUTES, Route
 from matsmith.models.predictors.compositions import Compositions, FloatArray, gather, read_formula
 from matsmith.models.predictors.descriptors import descriptors
@@ -113,10 +114,15 @@ def weights_hash() -> str:
 def predict_synthesis(formula: str, *, route: Route | None = None, count: int = 5) -> SynthesisPrediction:
     """Predict how a composition would be made; `route` asks for one of the two, and the likelier one is taken otherwise.
 
-    Raises `SpecError` for what is no composition, `DataError` for missing or damaged weights.
+    Raises `SpecError` for what is no composition or an element, `DataError` for missing or damaged weights.
     """
     fractions = read_formula(formula)
     check_covered(fractions)
+    if len(fractions) == 1:
+        raise SpecError(
+            f"{formula} is an element; what is known here is of compounds.",
+            hint="Give a compound, such as BaTiO3.",
+        )
     compositions = gather([fractions])
     columns = descriptors(compositions)
     share = float(model_of(ROUTE).predict(compositions, columns, helper=_none).value[0])

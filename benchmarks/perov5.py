@@ -9,6 +9,8 @@ Two baselines: the ideal perovskite with the bigger ion on the corner, and atoms
     python benchmarks/perov5.py --data perov5.npz                                       # builds the table, scores the baselines
     python -m matsmith.models.diffusion.prediction --weights run/weights.safetensors --data perov5.npz --per-crystal 20 --out samples.npz
     python benchmarks/perov5.py --data perov5.npz --samples samples.npz
+
+Any other table is scored in the same way without the baselines: --data general.npz --only lowest_polymorph --samples samples.npz --no-baselines.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from matsmith.core.errors import DataError, MatsmithError
 from matsmith.models.diffusion.data_builder import build_table, find_source, rows_of_csv
 from matsmith.models.diffusion.data_format import CrystalTable, load_table, save_table
 from matsmith.models.diffusion.matching import Score, distances, score, to_structure
+from matsmith.models.diffusion.prediction import rows_of
 
 SOURCE = "perov_5_val.csv.gz"
 
@@ -109,6 +112,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="table (.npz); built when it is not there")
     parser.add_argument("--samples", type=Path, nargs="*", default=[], help="predictions to score")
     parser.add_argument("--split", default="test")
+    parser.add_argument("--only", default="", help="only rows whose property of this name is 1")
     parser.add_argument("--first", type=int, default=0, help="only so many crystals; 0: all")
     parser.add_argument("--k", type=int, default=20, help="samples a crystal for the second line")
     parser.add_argument("--no-baselines", action="store_true")
@@ -120,7 +124,7 @@ def main() -> int:
             save_table(table, given.data)
             print(f"{len(table)} crystals in {given.data}, {skipped.total()} skipped")
         table = load_table(given.data)
-        rows = table.in_split(given.split)
+        rows = rows_of(table, split=given.split, only=given.only)
         rows = rows[: given.first] if given.first else rows
         known = [to_structure(*table.atoms_of(row), table.lattice[row]) for row in rows.tolist()]
         formulas = [table.formulas[int(row)] for row in rows]

@@ -196,6 +196,7 @@ CALLS: tuple[tuple[str, Callable[[Ids], dict[str, Any]]], ...] = (
     ("synthesis", lambda _: {"formula": "BaTiO3"}),
     ("formula_stability", lambda _: {"formula": "BaTiO3"}),
     ("explain_prediction", lambda _: {"formula": "BaZrO3", "property": "measured_band_gap"}),
+    ("generate_crystals", lambda _: {"formula": "Cu,Au", "count": 4, "atoms": 2}),
     ("alloy_cell", lambda _: {"formula": "Cu0.5Au0.5", "atoms": 8}),
     ("ideal_eutectic", lambda _: {"elements": ["Cd", "Bi"]}),
     ("phase_equilibrium", lambda _: {"file": BISMUTH_CADMIUM, "formula": "Bi0.5Cd0.5", "temperature_k": 500}),

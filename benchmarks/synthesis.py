@@ -375,9 +375,7 @@ def main() -> None:
     settings = load_settings()
     table = synthesis_table(settings.data_dir, cache_dir=settings.cache_dir)
     if table is None:
-        raise SystemExit(
-            "The mined reactions are not here: `matsmith data get synthesis` fetches them."
-        )
+        raise SystemExit("The mined reactions are not here: `matsmith data get synthesis` fetches them.")
     rows = rows_of(table.reactions)
     measured: dict[str, Any] = {"reactions": len(table), "left_out": table.dropped}
     sampled = {"steps": steps, "resemblance": resemblance, "by_year": by_year, "precursors": precursors}

@@ -2,7 +2,7 @@
 # Trains the diffusion model on Perov-5 and predicts structures on a machine with one GPU, in calls of at most ten minutes.
 # That machine needs python3 with torch, numpy and safetensors; pymatgen is needed only where the table is built and the samples scored.
 #
-#   here:    python -m matsmith.models.diffusion.data_builder --source perov_5_val.csv.gz --out .gpu/perov5.npz     (1 min)
+#   here:    matsmith data crystals perov_5_val.csv.gz --out .gpu/perov5.npz                       (1 min)
 #   there:   bash benchmarks/train_diffusion_gpu.sh compare .gpu/perov5.npz build/diffusion RESULTS                 (about 9 min)
 #            bash benchmarks/train_diffusion_gpu.sh final   .gpu/perov5.npz build/diffusion RESULTS [OPTIONS]       (about 9 min)
 #            bash benchmarks/train_diffusion_gpu.sh flow    .gpu/perov5.npz build/diffusion RESULTS [OPTIONS]       (about 9 min)
@@ -33,7 +33,7 @@ mkdir -p "$run" "$results"
 train() { # name minutes options...
   local name=$1 minutes=$2
   shift 2
-  $python -m matsmith.models.diffusion.training --data "$data" --out "$run/$name" --minutes "$minutes" --device "$device" \
+  $python -m matsmith.models.diffusion.training_command --data "$data" --out "$run/$name" --minutes "$minutes" --device "$device" \
     --batch "$batch" --generation-share 0 --conditions $heat --log-every 200 "$@" >"$results/$name.log" 2>&1 ||
     { tail -n 20 "$results/$name.log"; return 1; }
   tail -n 3 "$results/$name.log"
@@ -50,7 +50,7 @@ predict() { # name split samples_name options...
 
 # A few steps first: whatever is wrong with the machine shows within a minute, before the time is spent.
 rm -rf "$run/check"
-$python -m matsmith.models.diffusion.training --data "$data" --out "$run/check" --minutes 1 --steps 20 --device "$device" --batch 64 \
+$python -m matsmith.models.diffusion.training_command --data "$data" --out "$run/check" --minutes 1 --steps 20 --device "$device" --batch 64 \
   --conditions $heat --log-every 10
 $python -m matsmith.models.diffusion.prediction --weights "$run/check/weights.safetensors" --data "$data" --first 4 --per-crystal 2 \
   --steps 5 --device "$device" --out "$run/check/samples.npz"
@@ -75,6 +75,7 @@ final)
   [ -d "$run/final" ] && set -- --resume "$@"
   train final "${minutes:-7.0}" "$@"
   predict final test test-free
+  predict final test test-free-sharp --sharpness 3 --corrector-size 0.03
   predict final test test-free-250 --steps 250
   predict final test test-free-fast --corrector-steps 0
   predict final test test-heat --conditions $heat

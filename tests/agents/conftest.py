@@ -30,12 +30,13 @@ MakeContext = Callable[..., RunContext]
 
 @pytest.fixture
 def house(tmp_path: Path) -> Settings:
-    """Settings of a user without tables and keys, on one thread."""
+    """Settings of a user without tables, keys and weights of a diffusion model, on one thread."""
     return Settings(
         data_dir=tmp_path / "none",
         cache_dir=tmp_path / "cache",
         state_dir=tmp_path / "state",
         runs_dir=tmp_path / "runs",
+        diffusion_weights=tmp_path / "crystals.safetensors",
         openai_api_key=None,
         openai_base_url=None,
         mp_api_key=None,

@@ -86,6 +86,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("runs", "state", "cache"):
         monkeypatch.setenv(f"MATSMITH_{name.upper()}_DIR", str(tmp_path / name))
     monkeypatch.setenv("MATSMITH_DATA", str(tmp_path / "tables"))
+    monkeypatch.setenv("MATSMITH_DIFFUSION_WEIGHTS", str(tmp_path / "none"))
     monkeypatch.setenv("COLUMNS", "140")
     monkeypatch.chdir(tmp_path)
     load_settings.cache_clear()

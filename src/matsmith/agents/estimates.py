@@ -16,7 +16,7 @@ from matsmith.knowledge.calibration import calibration
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.knowledge.references import references_for
 from matsmith.tools.registry import PREDICTIONS
-from matsmith.tools.strategies.registry import RANDOM
+from matsmith.tools.strategies.registry import FROM_NOTHING
 from matsmith.tools.strategies.sources import known_keys
 
 # How far a screened, unrelaxed estimate lies from the relaxed one (typical relaxation gain and its scatter).
@@ -131,13 +131,13 @@ def stability_promise(context: RunContext, formulas: Sequence[str]) -> dict[str,
 
 
 def with_their_share(works: Sequence[Work]) -> list[Work]:
-    """The candidates in their order, save that random crystals hold evenly spread as many places as they are.
+    """The candidates in their order, save that crystals made from nothing hold evenly spread as many places as they are.
 
-    Relaxing lowers their screened energy by 0.2 to 1.3 eV/atom (the quartiles, `benchmarks/random_search.py`), so it ranks them
+    Relaxing lowers the screened energy of random ones by 0.2 to 1.3 eV/atom (the quartiles, `benchmarks/random_search.py`), so it ranks them
     among themselves but not beside decorated prototypes, which are near their minimum as they are drawn.
     """
-    drawn = [work for work in works if work.candidate.lineage.strategy == RANDOM]
-    others = [work for work in works if work.candidate.lineage.strategy != RANDOM]
+    drawn = [work for work in works if work.candidate.lineage.strategy in FROM_NOTHING]
+    others = [work for work in works if work.candidate.lineage.strategy not in FROM_NOTHING]
     if not drawn or not others:
         return list(works)
     places = [

@@ -11,11 +11,14 @@ from matsmith.app.commands_ask import ask
 from matsmith.app.commands_bench import bench_app
 from matsmith.app.commands_bridge import probe, serve_reasoner
 from matsmith.app.commands_chat import chat
+from matsmith.app.commands_crystals import crystals, decorate
 from matsmith.app.commands_data import get, list_tables
 from matsmith.app.commands_database import database
 from matsmith.app.commands_design import design, plan, resume
+from matsmith.app.commands_evaluate import evaluate
 from matsmith.app.commands_explain import explain
 from matsmith.app.commands_extract import extract
+from matsmith.app.commands_generate import generate
 from matsmith.app.commands_ingest import ingest
 from matsmith.app.commands_mcp import mcp
 from matsmith.app.commands_md import md
@@ -65,11 +68,13 @@ def make_app() -> typer.Typer:
     app.command(short_help="List the runs, newest first.")(runs)
     app.command(short_help="Show a run, or one of its candidates.")(show)
     app.command(short_help="Check that nothing in a run was changed.")(verify)
+    app.command(short_help="Generate crystals with the diffusion model.")(generate)
     app.command(short_help="Relax the crystals of many files at once.")(relax)
     app.command(
         short_help="Molecular dynamics with LAMMPS, by protocol.",
         context_settings={"help_option_names": [], "allow_extra_args": True, "ignore_unknown_options": True},
     )(md)
+    app.command(short_help="Judge the crystals that a generator made.")(evaluate)
     app.command(short_help="Predict properties from formulas alone.")(predict)
     app.command(short_help="Say why a prediction is what it is.")(explain)
     app.command(short_help="Tell how a composition would be made.")(synthesis)
@@ -83,10 +88,14 @@ def make_app() -> typer.Typer:
     app.command(short_help="Serve the page on this machine.")(serve)
     app.command(short_help="Serve the tools to other programs (Model Context Protocol).")(mcp)
     data = typer.Typer(
-        help="List and fetch the tables of known values.", no_args_is_help=True, rich_markup_mode=None
+        help="Tables of known values, and of crystals to train on.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
     )
     data.command("get")(get)
     data.command("list")(list_tables)
+    data.command("crystals")(crystals)
+    data.command("decorate")(decorate)
     app.add_typer(data, name="data")
     app.command(short_help="Find out what a language model's server takes.")(probe)
     app.command("serve-reasoner", short_help="Play the language model through files.")(serve_reasoner)

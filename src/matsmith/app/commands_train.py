@@ -1,4 +1,4 @@
-"""`matsmith train predictor`: a composition model of one's own table, or of a property that ships, anew."""
+"""`matsmith train`: its commands, and `train predictor`: a composition model of one's own table, or of a property that ships, anew."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from matsmith.app.commands_train_diffusion import train_adapter, train_diffusion
 from matsmith.app.guard import complain, guarded
 from matsmith.core.errors import UsageError
 
@@ -22,6 +23,8 @@ def train_app() -> typer.Typer:
     app = typer.Typer(help="Train models on your own tables.", no_args_is_help=True, rich_markup_mode=None)
     app.callback()(lambda: None)
     app.command("predictor")(train_predictor)
+    app.command("diffusion")(train_diffusion)
+    app.command("adapter")(train_adapter)
     return app
 
 

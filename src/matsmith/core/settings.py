@@ -54,6 +54,10 @@ class Settings(BaseSettings):
         min_length=1,
         description="interatomic potential, as NAME or NAME:MODEL; `matsmith doctor` lists those installed",
     )
+    diffusion_weights: Path | None = Field(
+        default=None,
+        description="weights of a crystal diffusion model of one's own, in place of those that ship",
+    )
     stability_order: bool = Field(
         default=True,
         description="whether formulas that a composition model holds for stable are relaxed first, where a stable material is wanted",

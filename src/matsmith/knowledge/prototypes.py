@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 FloatArray = NDArray[np.float64]
+MODEL_ALLOYS = frozenset({"AB11CD3_cP16_221_a_dg_b_c", "AB12C3_cI32_229_a_h_b", "AB4C3_cI16_229_a_c_b"})
+"""Ordered cells that stand for random Cr-Fe-Ni alloys in the library; no compound is known to take them."""
 # Entries as shipped whose atoms overlap, whose cell is a fraction of the real one, or whose symmetry is not what the tag states.
 _DAMAGED = frozenset(
     {

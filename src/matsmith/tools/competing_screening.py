@@ -11,7 +11,7 @@ import numpy as np
 
 from matsmith.core.elements import SYMBOLS
 from matsmith.knowledge.formulas import reduced_key
-from matsmith.knowledge.prototypes import prototypes
+from matsmith.knowledge.prototypes import MODEL_ALLOYS, prototypes
 from matsmith.knowledge.references import ReferenceSet
 from matsmith.tools.reference_plan import Decoration
 from matsmith.tools.strategies.charge import charge_score
@@ -28,8 +28,6 @@ RELAXATIONS_MAX = 90
 # Static energies are taken at the expected volume and this far to either side of it, in the logarithm of the volume.
 _LOG_VOLUME_STEP = 0.12
 _VOLUMES = (-_LOG_VOLUME_STEP, 0.0, _LOG_VOLUME_STEP)
-# Ordered cells that stand for random Cr-Fe-Ni alloys in the library; no compound is known to take them.
-_MODEL_ALLOYS = frozenset({"AB11CD3_cP16_221_a_dg_b_c", "AB12C3_cI32_229_a_h_b", "AB4C3_cI16_229_a_c_b"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def decorations_of(elements: Sequence[str], *, names: Collection[str] = ()) -> l
     """
     found: list[Decoration] = []
     for prototype in prototypes(atoms_max=ATOMS_MAX):
-        if len(prototype.slots) != len(elements) or prototype.name in _MODEL_ALLOYS:
+        if len(prototype.slots) != len(elements) or prototype.name in MODEL_ALLOYS:
             continue
         if names and prototype.name not in names:
             continue

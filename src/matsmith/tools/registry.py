@@ -26,6 +26,7 @@ _MODULES = {
     "supply": "matsmith.tools.supply",
     "reaction_energy": "matsmith.tools.reaction_energy",
     "screen": "matsmith.tools.screen",
+    "generate_crystals": "matsmith.tools.generate_crystals",
     "relax": "matsmith.tools.relax",
     "density": "matsmith.tools.density",
     "magnetisation": "matsmith.tools.magnetisation",

@@ -109,6 +109,11 @@ def _free(out: Path, relative: Path, taken: set[Path]) -> Path:
     return target
 
 
+def ledger_file(out: Path) -> Path:
+    """Where the records of a folder of results lie."""
+    return out / _INSIDE / "ledger.sqlite"
+
+
 def relax_batch(batch: Batch, *, settings: Settings) -> Iterator[FileJob]:
     """Relax all files; each comes as soon as something is known of it, and its CIF is written then.
 
@@ -117,7 +122,7 @@ def relax_batch(batch: Batch, *, settings: Settings) -> Iterator[FileJob]:
     folder = batch.out / _INSIDE
     folder.mkdir(parents=True, exist_ok=True)
     begun = datetime.now(UTC)
-    with Ledger(folder / "ledger.sqlite") as ledger:
+    with Ledger(ledger_file(batch.out)) as ledger:
         executor = local_executor(log=folder / "worker.log", settings=settings)
         try:
             sound: list[FileJob] = []

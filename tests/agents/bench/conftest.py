@@ -25,6 +25,7 @@ def house(tmp_path: Path) -> Settings:
         state_dir=tmp_path / "state",
         runs_dir=tmp_path / "runs",
         library_dir=tmp_path / "library",
+        diffusion_weights=tmp_path / "none",
         openai_api_key=None,
         openai_base_url=None,
         reasoner="rules",

@@ -28,6 +28,7 @@ def settings(tmp_path: Path) -> Settings:
         runs_dir=tmp_path / "runs",
         data_dir=tmp_path / "none",
         library_dir=tmp_path / "library",
+        diffusion_weights=tmp_path / "none",
         potential="emt",
         threads=1,
     )

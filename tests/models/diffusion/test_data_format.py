@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from matsmith.core.errors import DataError
 from matsmith.models.diffusion.data_format import (
+    LOWEST,
     CrystalTable,
     formula_key,
+    join_tables,
     load_table,
+    mark_lowest,
     save_table,
+    split_by_type,
     split_of,
 )
 
@@ -100,3 +104,44 @@ def test_splits_go_by_formula_and_have_the_asked_shares() -> None:
     assert abs(float((found == 2).mean()) - 0.1) < 0.02
     assert abs(float((found == 1).mean()) - 0.1) < 0.02
     assert split_of("O2Ti") == split_of("O2Ti")
+
+
+def test_joined_tables_keep_every_crystal_and_what_is_known_of_it(
+    toy_table: CrystalTable, tmp_path: Path
+) -> None:
+    first = replace(toy_table.select(np.array([0, 1])), types=["225_1_1", "221_1_1"])
+    second = replace(toy_table.select(np.array([2])), properties={"band_gap_ev": np.ones(1, np.float32)})
+    joined = join_tables([first, second])
+    assert joined.types == ["225_1_1", "221_1_1", ""]
+    assert joined.names == toy_table.names[:3]
+    np.testing.assert_array_equal(joined.atoms_of(2)[1], toy_table.atoms_of(2)[1])
+    assert np.isnan(joined.properties["edge_a"]).tolist() == [False, False, True]
+    assert np.isnan(joined.properties["band_gap_ev"]).tolist() == [True, True, False]
+    save_table(joined, tmp_path / "t.npz")
+    assert load_table(tmp_path / "t.npz").types == joined.types
+    assert joined.select(np.array([1])).types == ["221_1_1"]
+    with pytest.raises(DataError, match="no table"):
+        join_tables([])
+    with pytest.raises(DataError, match="kinds of its structures"):
+        split_by_type(joined)
+
+
+def test_a_split_by_type_keeps_every_kind_of_structure_together(toy_table: CrystalTable) -> None:
+    kinds = [f"{index // 2}_1_1" for index in range(len(toy_table))]
+    table = split_by_type(replace(toy_table, types=kinds))
+    by_kind = {kind: set[int]() for kind in kinds}
+    for kind, part in zip(kinds, table.split.tolist(), strict=True):
+        by_kind[kind].add(part)
+    assert {len(parts) for parts in by_kind.values()} == {1}
+    assert set(table.split.tolist()) == {0, 1, 2}
+
+
+def test_the_lowest_polymorph_is_marked(toy_table: CrystalTable) -> None:
+    table = replace(
+        toy_table.select(np.arange(5)),
+        formulas=["A", "A", "A", "B", "C"],
+        properties={
+            "energy_above_hull_ev_per_atom": np.array([np.nan, 0.2, 0.1, np.nan, 0.3], np.float32),
+        },
+    )
+    assert mark_lowest(table).properties[LOWEST].tolist() == [0, 0, 1, 1, 1]

@@ -131,5 +131,7 @@ def test_settings_that_cannot_be_are_refused(random_model: DiffusionModel) -> No
         generate(random_model, one, settings=SamplingSettings(guidance={"colour": 2.0}))
     with pytest.raises(SpecError, match="at least one step"):
         generate(random_model, one, settings=SamplingSettings(steps=0))
+    with pytest.raises(SpecError, match="sharpness of 0"):
+        generate(random_model, one, settings=SamplingSettings(sharpness=0.0))
     with pytest.raises(SpecError, match="No crystal is asked for"):
         generate(random_model, [], settings=QUICK)

@@ -21,7 +21,8 @@ from matsmith.models.diffusion.prediction import predict_structures
 from matsmith.models.diffusion.sampling import SamplingSettings
 from matsmith.models.diffusion.tensor_files import read_tensors
 from matsmith.models.diffusion.trainer import Trainer, prepare
-from matsmith.models.diffusion.training import CHECKPOINT, CURVE, WEIGHTS, main, train
+from matsmith.models.diffusion.training import CHECKPOINT, CURVE, LAST, WEIGHTS, train
+from matsmith.models.diffusion.training_command import main
 from matsmith.models.diffusion.weights import load_weights
 
 SMALL = NetworkConfig(width=32, layers=2, hidden=48, condition_width=16, radial=8, scalars=("edge_a",))
@@ -54,7 +55,9 @@ def test_a_training_cut_in_two_ends_bit_for_bit_like_one(
         _stop_after(patch, 7)
         with pytest.raises(KeyboardInterrupt):
             _train(toy_table, tmp_path / "cut")
-    assert sorted(p.name for p in (tmp_path / "cut").iterdir()) == sorted([CHECKPOINT, CURVE, WEIGHTS])
+    assert sorted(p.name for p in (tmp_path / "cut").iterdir()) == sorted(
+        [CHECKPOINT, CURVE, CURVE.replace("csv", "svg"), LAST, WEIGHTS]
+    )
     cut = _train(toy_table, tmp_path / "cut", resume=True)
     assert whole.finished
     assert cut.finished
@@ -164,6 +167,9 @@ def test_the_command_line_trains_resumes_predicts_and_refuses(
     ]
     assert predict([*samples, *more, "--guidance", "2"]) == 0
     assert "6 crystals" in capsys.readouterr().out
+    assert predict([*samples, *more[:-2], "--only", "edge_a", "--given", "edge_a=4"]) == 0
+    assert predict([*samples, *more, "--only", "colour"]) == 1
+    assert predict([*samples, *more, "--given", "edge_a"]) == 2
     assert main([*common, "--batch", "0"]) == 2
     assert main(["--data", str(tmp_path / "no.npz"), "--out", str(out)]) == 1
     assert predict([*samples, "--conditions", "hardness"]) == 2
@@ -203,7 +209,7 @@ def test_a_toy_set_is_learned_the_loss_falls_and_samples_beat_noise(
 
 def test_training_and_prediction_need_torch_numpy_and_safetensors_alone() -> None:
     code = (
-        "import sys; import matsmith.models.diffusion.training, matsmith.models.diffusion.prediction; "
+        "import sys; import matsmith.models.diffusion.training_command, matsmith.models.diffusion.prediction; "
         "print(sorted({'pydantic', 'pymatgen', 'ase', 'chgnet', 'scipy', 'spglib'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -58,9 +58,9 @@ MODULUS = "formula,log10_K_VRH_GPa\n" + "".join(
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a user without tables."""
+    """Settings of a user without tables and without weights of a diffusion model."""
     folder = tmp_path_factory.mktemp("bare")
-    return Settings(data_dir=folder, cache_dir=folder)
+    return Settings(data_dir=folder, cache_dir=folder, state_dir=folder, diffusion_weights=folder / "none")
 
 
 @pytest.fixture(scope="session")

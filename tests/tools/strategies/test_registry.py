@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from crystal_models import tiny_weights
 
 from matsmith.core.errors import ToolError
 from matsmith.core.settings import Settings
@@ -28,6 +31,17 @@ def test_the_baseline_comes_first_and_nothing_is_missing_on_a_bare_machine(bare:
         "alloy",
         "proposed",
     ]
+
+
+def test_with_weights_the_diffusion_model_takes_part(bare: Settings, tmp_path: Path) -> None:
+    weights = tiny_weights(tmp_path / "tiny.safetensors")
+    names = [
+        strategy.name
+        for strategy in available_strategies(bare.model_copy(update={"diffusion_weights": weights}))
+    ]
+    assert names[names.index("random") + 1] == "diffusion"
+    assert 0 < usual_weight("random") < usual_weight("diffusion") < 0.5
+    assert usual_weight("diffusion", one_formula=True) >= 1.0
 
 
 def test_a_wrong_name_is_answered_with_the_nearest() -> None:

@@ -16,6 +16,7 @@ from matsmith.agents.conversation.calculation_wishes import (
     without_structure_type,
 )
 from matsmith.agents.conversation.commands import read_command
+from matsmith.agents.conversation.generation_wishes import generated
 from matsmith.agents.conversation.intents import Intent, Kind, Situation
 from matsmith.agents.conversation.materials import Mention, mentions, without
 from matsmith.agents.conversation.prediction_wishes import predicted
@@ -72,7 +73,17 @@ def route(text: str, situation: Situation) -> list[Intent]:
         if found:
             return found
     named = mentions(without_structure_type(plain), labels=[*situation.labels, *situation.tables])
-    for later in (predicted, _cell_asked, _asked, _changed, measured, _planned, _questioned, _looked):
+    for later in (
+        generated,
+        predicted,
+        _cell_asked,
+        _asked,
+        _changed,
+        measured,
+        _planned,
+        _questioned,
+        _looked,
+    ):
         found = later(bare, plain, situation, named)
         if found:
             return found

@@ -25,7 +25,7 @@ _KIND = "shelf"
 _SHOWN = 12
 _SITES_SHOWN = 8
 # Others return the crystal that they worked on, which is no news.
-MAKE_STRUCTURES = frozenset({"relax", "orderings"})
+MAKE_STRUCTURES = frozenset({"relax", "orderings", "generate_crystals"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from matsmith.models.diffusion.lattice_code import LatticeScale
 from matsmith.models.diffusion.network import NetworkConfig
 
 BUCKETS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
-_STRIDE = 1_000_003
+_STRIDE, _APART = 1_000_003, 49_979_687
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +74,7 @@ class ScalarScale:
         mean: list[float] = []
         spread: list[float] = []
         for name in names:
-            values = _column(table, name)
+            values = column_of(table, name)
             values = values[np.isfinite(values)]
             if len(values) < 2 or float(values.std()) == 0:
                 raise DataError(
@@ -86,7 +86,8 @@ class ScalarScale:
         return cls(tuple(mean), tuple(spread))
 
 
-def _column(table: CrystalTable, name: str) -> NDArray[np.float32]:
+def column_of(table: CrystalTable, name: str) -> NDArray[np.float32]:
+    """Return a property of all crystals (m,). Raises `DataError` when the table has none of that name."""
     if name not in table.properties:
         raise DataError(
             f"The table has no property {name}.", hint=f"It has {', '.join(table.properties) or 'none'}."
@@ -156,9 +157,14 @@ class Buckets:
         self._weights = torch.tensor([float(len(batch)) for batch in self.batches])
         self._device = device
 
-    def draw(self, count: int, *, seed: int, step: int) -> CrystalBatch:
-        """Draw crystals of one bucket, with repeats, by seed and step alone; buckets come up as often as they have crystals."""
+    def draw(self, count: int, *, seed: int, step: int, rank: int = 0) -> CrystalBatch:
+        """Draw crystals of one bucket, with repeats, by seed, step and rank alone; buckets come up as often as they have crystals.
+
+        Processes of one step (ranks) draw from the same bucket, so that none waits for another.
+        """
         generator = torch.Generator().manual_seed(seed * _STRIDE + step)
         bucket = self.batches[int(torch.multinomial(self._weights, 1, generator=generator))]
+        if rank:
+            generator.manual_seed(seed * _STRIDE + step + _APART * rank)
         rows = torch.randint(len(bucket), (count,), generator=generator)
         return bucket.rows(rows.to(self._device, non_blocking=True))

@@ -34,9 +34,11 @@ class Progress:
 
 
 def _moments(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return both running moments of every parameter by name; zeros before the first step."""
+    """Return both running moments of every parameter that is trained, by name; zeros before the first step."""
     found: dict[str, Tensor] = {}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         state: Mapping[str, Any] = optimizer.state.get(parameter, {})
         for moment in _MOMENTS:
             found[f"{moment}/{name}"] = state.get(moment, torch.zeros_like(parameter))
@@ -104,7 +106,7 @@ def load_checkpoint(
             part = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             module.load_state_dict(part)
         state = optimizer.state_dict()
-        names = [name for name, _ in network.named_parameters()]
+        names = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
         state["state"] = {
             index: {
                 "step": torch.tensor(float(progress.step)),

@@ -1,16 +1,13 @@
-"""Builds the table of crystals that training reads, from CSV files with a CIF column or from a folder of CIFs.
+"""Builds the table of crystals that training reads, from CSV files with a CIF column, a folder of CIFs, or crystals at hand.
 
-    python -m matsmith.models.diffusion.data_builder --source perov_5_val.csv.gz --out perov5.npz
-    python -m matsmith.models.diffusion.data_builder --source my_cifs/ --out mine.npz --symmetry
-
-CSV columns are those of Perov-5, Carbon-24 and MP-20 (Xie et al. 2022, CDVAE) and of tables like them: `cif`, `material_id` and any of the properties
-in `COLUMNS`. A name without a folder is looked for in the data folder (`MATSMITH_DATA`) too. Cells are Niggli-reduced; crystals that are
-unreadable, disordered or too large are skipped and counted. Splits are by reduced formula, see `data_format.split_of`.
+CSV columns are those of Perov-5, Carbon-24 and MP-20 (Xie et al. 2022, CDVAE), of Alex-MP-20 (Zeni et al. 2025, MatterGen) and of tables like
+them: `cif`, `material_id` and any of the properties in `COLUMNS`. A name without a folder is looked for in the data folder (`MATSMITH_DATA`) too.
+Cells are Niggli-reduced; crystals that are unreadable, disordered or too large are skipped and counted. Splits are by reduced formula, see
+`data_format.split_of`. `matsmith data crystals` is the command.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
 import io
@@ -19,16 +16,22 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matsmith.core.errors import DataError, MatsmithError, UsageError
-from matsmith.models.diffusion.data_format import CrystalTable, formula_key, save_table, split_of
+from matsmith.core.errors import DataError
+from matsmith.core.space_group import spglib_or_none
+from matsmith.models.diffusion.data_blocks import KeptBlocks
+from matsmith.models.diffusion.data_format import CrystalTable, formula_key, join_tables, split_of
+
+if TYPE_CHECKING:
+    from matsmith.core.crystal import Crystal
 
 COLUMNS = {
     "heat_ref": "formation_energy_ev_per_atom",
@@ -52,16 +55,19 @@ CRYSTAL_SYSTEMS = (
     "hexagonal",
     "cubic",
 )
+_LAST_OF_SYSTEM = (2, 15, 74, 142, 167, 194, 230)
 _SYMMETRY_TOLERANCE_A = 0.1
+_BLOCK = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One crystal as it was found: its name, the text of its CIF and its properties by their names in the table."""
+    """One crystal as it was found: its name, the text of its CIF or itself, and its properties by their names in the table."""
 
     name: str
-    cif: str
+    cif: str = ""
     properties: dict[str, float] = field(default_factory=dict[str, float])
+    crystal: Crystal | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +80,7 @@ class ReadCrystal:
     lattice: NDArray[np.float64]
     problem: str = ""
     derived: dict[str, float] = field(default_factory=dict[str, float])
+    kind: str = ""
 
 
 def _number(text: str | None) -> float:
@@ -129,31 +136,65 @@ def find_source(name: str) -> Path:
     )
 
 
+def structure_type(
+    numbers: NDArray[np.int64], *, frac: NDArray[Any], lattice: NDArray[Any]
+) -> tuple[int, str] | None:
+    """Return the space group and the kind of structure: the group's number, then the sizes of each element's orbits in the primitive cell.
+
+    The elements' names do not matter, and neither does the choice of origin; two types with the same orbits share a kind. None where spglib finds no
+    symmetry.
+
+    >>> cell = np.eye(3) * 4.12
+    >>> structure_type(np.array([55, 17]), frac=np.array([[0, 0, 0], [0.5, 0.5, 0.5]]), lattice=cell)
+    (221, '221_1_1')
+    """
+    cell = (np.asarray(lattice, np.float64), np.asarray(frac, np.float64), numbers)
+    found: Any = spglib_or_none("get_symmetry_dataset", cell, tolerance_angstrom=_SYMMETRY_TOLERANCE_A)
+    if found is None:
+        return None
+    orbits: dict[int, dict[int, set[int]]] = {}
+    for number, orbit, atom in zip(
+        numbers.tolist(), found.crystallographic_orbits, found.mapping_to_primitive, strict=True
+    ):
+        orbits.setdefault(number, {}).setdefault(int(orbit), set()).add(int(atom))
+    sizes = sorted(sorted(len(atoms) for atoms in each.values()) for each in orbits.values())
+    group = int(found.number)
+    return group, "_".join([str(group), *("+".join(map(str, each)) for each in sizes)])
+
+
 def read_crystal(row: SourceRow, *, max_atoms: int, symmetry: bool) -> ReadCrystal:
     """Read and reduce one crystal; a crystal that cannot be used comes back with its problem in words."""
     from pymatgen.core import Structure
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
     nothing = np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros((3, 3))
+    bare = replace(row, cif="", crystal=None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            crystal = Structure.from_str(row.cif, fmt="cif")
+            crystal = (
+                Structure.from_str(row.cif, fmt="cif") if row.crystal is None else row.crystal.to_pymatgen()
+            )
             if not crystal.is_ordered:
-                return ReadCrystal(row, *nothing, problem="disordered")
+                return ReadCrystal(bare, *nothing, problem="disordered")
             crystal.remove_oxidation_states()
             primitive = crystal.get_primitive_structure() if len(crystal) > max_atoms else crystal
             if len(primitive) > max_atoms:
-                return ReadCrystal(row, *nothing, problem=f"more than {max_atoms} atoms")
+                return ReadCrystal(bare, *nothing, problem=f"more than {max_atoms} atoms")
             reduced = primitive.get_reduced_structure("niggli")
-            derived = {"density_g_cm3": float(reduced.density)}
-            if symmetry:
-                system = SpacegroupAnalyzer(reduced, symprec=_SYMMETRY_TOLERANCE_A).get_crystal_system()
-                derived["crystal_system"] = float(CRYSTAL_SYSTEMS.index(system))
     except (ValueError, KeyError, IndexError, TypeError, ArithmeticError, AssertionError):
-        return ReadCrystal(row, *nothing, problem="unreadable")
+        return ReadCrystal(bare, *nothing, problem="unreadable")
     numbers = np.array([site.specie.Z for site in reduced], np.int64)
-    return ReadCrystal(row, numbers, reduced.frac_coords, reduced.lattice.matrix, derived=derived)
+    frac, lattice = reduced.frac_coords, reduced.lattice.matrix
+    derived = {"density_g_cm3": float(reduced.density)}
+    kind = ""
+    if symmetry:
+        found = structure_type(numbers, frac=frac, lattice=lattice)
+        if found is None:
+            return ReadCrystal(bare, *nothing, problem="atoms overlap")
+        group, kind = found
+        system = next(place for place, last in enumerate(_LAST_OF_SYSTEM) if group <= last)
+        derived |= {"space_group": float(group), "crystal_system": float(system)}
+    return ReadCrystal(bare, numbers, frac, lattice, derived=derived, kind=kind)
 
 
 def build_table(
@@ -163,39 +204,54 @@ def build_table(
     symmetry: bool = False,
     workers: int = 1,
     quiet: bool = True,
+    kept: KeptBlocks | None = None,
 ) -> tuple[CrystalTable, Counter[str]]:
     """Read crystals into a table; return it and how many were skipped for which reason.
 
-    Raises `DataError` when none is left.
+    With `kept` each block that is read is kept, and a later call with the same rows reads on from there. Raises `DataError` when no crystal is left.
     """
     read = partial(read_crystal, max_atoms=max_atoms, symmetry=symmetry)
-    kept: list[ReadCrystal] = []
+    tables: list[CrystalTable] = []
     skipped: Counter[str] = Counter()
-
-    def take(found: Iterable[ReadCrystal]) -> None:
-        for crystal in found:
-            if crystal.problem:
-                skipped[crystal.problem] += 1
-            else:
-                kept.append(crystal)
-            total = len(kept) + skipped.total()
-            if not quiet and total % 500 == 0:
+    source = iter(rows)
+    pool = ProcessPoolExecutor(workers) if workers > 1 else None
+    try:
+        for number in count():
+            block = list(islice(source, _BLOCK))
+            if not block:
+                break
+            held = None if kept is None else kept.get(number)
+            if held is None:
+                found = list(pool.map(read, block, chunksize=50) if pool else map(read, block))
+                held = _table_of(found), Counter(one.problem for one in found if one.problem)
+                if kept is not None:
+                    kept.put(number, *held)
+            if held[0] is not None:
+                tables.append(held[0])
+            skipped.update(held[1])
+            if not quiet:
+                total = sum(map(len, tables)) + skipped.total()
                 print(f"{total} read, {skipped.total()} skipped", file=sys.stderr, flush=True)
-
-    if workers > 1:
-        source = iter(rows)
-        with ProcessPoolExecutor(workers) as pool:
-            while block := list(islice(source, 2000)):
-                take(pool.map(read, block, chunksize=50))
-    else:
-        take(map(read, rows))
-    if not kept:
-        told = ", ".join(f"{count} {problem}" for problem, count in skipped.items()) or "the source is empty"
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+    if not tables:
+        told = (
+            ", ".join(f"{amount} {problem}" for problem, amount in skipped.items()) or "the source is empty"
+        )
         raise DataError(f"No crystal could be used: {told}.", hint="Check the source or raise --max-atoms.")
+    return join_tables(tables), skipped
+
+
+def _table_of(found: Sequence[ReadCrystal]) -> CrystalTable | None:
+    """A table of those that could be read; None when there is none."""
+    kept = [crystal for crystal in found if not crystal.problem]
+    if not kept:
+        return None
     formulas = [formula_key(crystal.numbers) for crystal in kept]
-    merged = [crystal.row.properties | crystal.derived for crystal in kept]
+    merged = [crystal.derived | crystal.row.properties for crystal in kept]
     names = sorted({name for values in merged for name in values})
-    table = CrystalTable(
+    return CrystalTable(
         counts=np.array([len(crystal.numbers) for crystal in kept], np.int64),
         numbers=np.concatenate([crystal.numbers for crystal in kept]),
         frac=np.mod(np.concatenate([crystal.frac for crystal in kept]), 1.0).astype(np.float32),
@@ -204,42 +260,5 @@ def build_table(
         names=[crystal.row.name for crystal in kept],
         split=np.array([split_of(formula) for formula in formulas], np.uint8),
         properties={name: np.array([v.get(name, np.nan) for v in merged], np.float32) for name in names},
+        types=[crystal.kind for crystal in kept] if any(crystal.kind for crystal in kept) else [],
     )
-    return table, skipped
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m matsmith.models.diffusion.data_builder",
-        description="Build a table of crystals. Example: --source perov_5_val.csv.gz --out perov5.npz",
-    )
-    parser.add_argument("--source", required=True, help="CSV file with a cif column, or a folder of CIFs")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--max-atoms", type=int, default=20)
-    parser.add_argument("--symmetry", action="store_true", help="find crystal systems, to condition on them")
-    parser.add_argument("--workers", type=int, default=1)
-    given = parser.parse_args(argv)
-    try:
-        if given.max_atoms < 1 or given.workers < 1:
-            raise UsageError("--max-atoms and --workers must be above zero.", hint="20 and 1 are usual.")
-        source = find_source(given.source)
-        rows = rows_of_folder(source) if source.is_dir() else rows_of_csv(source)
-        table, skipped = build_table(
-            rows, max_atoms=given.max_atoms, symmetry=given.symmetry, workers=given.workers, quiet=False
-        )
-        save_table(table, given.out)
-    except MatsmithError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    told = ", ".join(f"{count} {problem}" for problem, count in skipped.items())
-    shares = [int((table.split == part).sum()) for part in range(3)]
-    print(
-        f"{len(table)} crystals of {len(set(table.formulas))} formulas in {given.out}: {shares[0]} to train on, "
-        f"{shares[1]} to validate, {shares[2]} to test{'; skipped: ' + told if told else ''}"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -3,6 +3,7 @@
 Arrays, for m crystals with a atoms in all: counts (m,) int16; numbers (a,) uint8; frac (a, 3) float32; lattice (m, 3, 3) float32 in Å;
 formulas and names (m,) text, UTF-8 with line feeds between; split (m,) uint8 (0 train, 1 validation, 2 test); and a float32 (m,) array per
 property with NaN where unknown, its name carrying its unit, such as `density_g_cm3`. `header` is JSON text with format and version.
+Tables made with symmetry also hold types (m,) text: the kind of structure of each crystal, see `data_builder.structure_type`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import json
 import math
 import os
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,10 @@ from matsmith.models.diffusion.element_code import N_ELEMENTS
 FORMAT, VERSION = "matsmith-crystals", 1
 SPLITS = ("train", "validation", "test")
 _PROPERTY = "property."
-_BUILD = "Build it anew with `python -m matsmith.models.diffusion.data_builder`."
+LOWEST = "lowest_polymorph"
+"""Property that is 1 for the crystal of lowest energy of its formula and 0 for the others: what structure prediction aims at."""
+_ENERGIES = ("energy_above_hull_ev_per_atom", "formation_energy_ev_per_atom", "energy_ev_per_atom")
+_BUILD = "Build it anew with `matsmith data crystals`."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +46,7 @@ class CrystalTable:
     names: list[str]
     split: NDArray[np.uint8]
     properties: dict[str, NDArray[np.float32]]
+    types: list[str] = field(default_factory=list[str])
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -77,6 +83,7 @@ class CrystalTable:
             names=[self.names[int(i)] for i in indices],
             split=self.split[indices],
             properties={name: values[indices] for name, values in self.properties.items()},
+            types=[self.types[int(i)] for i in indices] if self.types else [],
         )
 
 
@@ -102,6 +109,60 @@ def split_of(reduced_formula: str, *, validation: float = 0.1, test: float = 0.1
     return 2 if place < test else 1 if place < test + validation else 0
 
 
+def join_tables(tables: Sequence[CrystalTable]) -> CrystalTable:
+    """Put tables behind each other; a property that one lacks is unknown there. Raises `DataError` when there is none."""
+    if not tables:
+        raise DataError("There is no table to join.", hint="Name at least one source.")
+    names = sorted({name for table in tables for name in table.properties})
+    typed = any(table.types for table in tables)
+    return CrystalTable(
+        counts=np.concatenate([table.counts for table in tables]),
+        numbers=np.concatenate([table.numbers for table in tables]),
+        frac=np.concatenate([table.frac for table in tables]),
+        lattice=np.concatenate([table.lattice for table in tables]),
+        formulas=[formula for table in tables for formula in table.formulas],
+        names=[name for table in tables for name in table.names],
+        split=np.concatenate([table.split for table in tables]),
+        properties={
+            name: np.concatenate(
+                [table.properties.get(name, np.full(len(table), np.nan, np.float32)) for table in tables]
+            )
+            for name in names
+        },
+        types=[kind for table in tables for kind in table.types or [""] * len(table)] if typed else [],
+    )
+
+
+def split_by_type(table: CrystalTable) -> CrystalTable:
+    """Return the table split by kind of structure in place of formula: what is tested on has a structure never trained on.
+
+    Raises `DataError` for a table without kinds of structures.
+    """
+    if not all(table.types) or len(table.types) != len(table):
+        raise DataError(
+            "The table does not tell the kinds of its structures.", hint="Build it with their symmetry."
+        )
+    split = np.array([split_of(kind, salt="type") for kind in table.types], np.uint8)
+    return replace(table, split=split)
+
+
+def mark_lowest(table: CrystalTable) -> CrystalTable:
+    """Return the table with `LOWEST`: of each formula the crystal of lowest energy, where none is known the first."""
+    energies = np.full(len(table), np.inf)
+    for name in reversed(_ENERGIES):
+        values = table.properties.get(name)
+        if values is not None:
+            energies = np.where(np.isfinite(values), values, energies)
+    best: dict[str, int] = {}
+    for row, formula in enumerate(table.formulas):
+        held = best.setdefault(formula, row)
+        if energies[row] < energies[held]:
+            best[formula] = row
+    marks = np.zeros(len(table), np.float32)
+    marks[list(best.values())] = 1
+    return replace(table, properties=table.properties | {LOWEST: marks})
+
+
 def _text(lines: list[str]) -> NDArray[np.uint8]:
     return np.frombuffer("\n".join(line.replace("\n", " ") for line in lines).encode(), np.uint8)
 
@@ -119,6 +180,8 @@ def save_table(table: CrystalTable, path: Path) -> None:
         "names": _text(table.names),
         "split": table.split.astype(np.uint8),
     }
+    if table.types:
+        arrays["types"] = _text(table.types)
     arrays |= {_PROPERTY + name: values.astype(np.float32) for name, values in table.properties.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".part")
@@ -140,6 +203,7 @@ def _check(table: CrystalTable, path: Path) -> None:
         "names": len(table.names) == m,
         "split": table.split.shape == (m,),
     }
+    shapes["types"] = len(table.types) in (0, m)
     shapes |= {name: values.shape == (m,) for name, values in table.properties.items()}
     wrong = [name for name, right in shapes.items() if not right]
     if wrong:
@@ -179,6 +243,7 @@ def load_table(path: Path) -> CrystalTable:
                 for name, values in arrays.items()
                 if name.startswith(_PROPERTY)
             },
+            types=arrays["types"].tobytes().decode().split("\n") if "types" in arrays else [],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name} is damaged or is no table of crystals.", hint=_BUILD) from error

@@ -27,13 +27,15 @@ from matsmith.models.diffusion.noise import centre
 
 _TIME_WAVES = 16
 _VALUE_WAVES = 6
+_SILENT = -1e4
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """Sizes of the network and the names of its conditions.
 
-    `scalars` are properties given as numbers, `categories` those given as one of so many kinds (0 the first).
+    `scalars` are properties given as numbers, `categories` those given as one of so many kinds (0 the first). The last `adapters` of the
+    scalars were learned later on frozen weights.
     """
 
     width: int = 256
@@ -46,6 +48,7 @@ class NetworkConfig:
     max_atoms: int = 20
     scalars: tuple[str, ...] = ()
     categories: tuple[tuple[str, int], ...] = ()
+    adapters: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,30 +77,50 @@ class Prediction:
     logits: Tensor
 
 
+def _value_features(value: Tensor) -> Tensor:
+    """Features (..., 2·waves + 2) of normalised values (...): one, the value, and its waves, the longest 24 spreads; NaN counts as 0."""
+    value = value.nan_to_num(0.0).clamp(-6, 6).unsqueeze(-1)
+    octaves = 2.0 ** torch.arange(_VALUE_WAVES, device=value.device) * (math.pi / 12)
+    return torch.cat([torch.ones_like(value), value, (value * octaves).sin(), (value * octaves).cos()], -1)
+
+
+class _Adapter(nn.Module):
+    """A condition learned on a frozen network: what it adds to the modulation of every layer, at first and where it is not given nothing."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.inner = nn.Linear(2 * _VALUE_WAVES + 2 + config.condition_width, config.condition_width)
+        self.outer = nn.Linear(config.condition_width, config.layers * 6 * config.width)
+        nn.init.zeros_(self.outer.weight)
+        nn.init.zeros_(self.outer.bias)
+
+    def forward(self, value: Tensor, condition: Tensor) -> Tensor:
+        """Value (b,), NaN where not given, condition (b, c) -> (b, layers·6·w)."""
+        known = torch.cat([_value_features(value), condition], -1)
+        return self.outer(functional.silu(self.inner(known))) * (~value.isnan()).unsqueeze(-1)
+
+
 class _Layer(nn.Module):
     def __init__(self, config: NetworkConfig, edge_width: int) -> None:
         super().__init__()
         width = config.width
-        self.modulation = nn.Linear(config.condition_width, 6 * width)
-        self.near = nn.Linear(width, width)
-        self.far = nn.Linear(width, width, bias=False)
+        self.ends = nn.Linear(width, 2 * width)
         self.edge = nn.Linear(edge_width, width, bias=False)
         self.message = nn.Linear(width, width)
         self.widen = nn.Linear(width, config.hidden)
         self.narrow = nn.Linear(config.hidden, width)
-        nn.init.zeros_(self.modulation.weight)
-        nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, h: Tensor, edges: Tensor, condition: Tensor, share: Tensor) -> Tensor:
-        """H (b, n, w), edges (b, n, n, e), condition (b, c), share (b, n): 1/N where present -> h (b, n, w)."""
-        b, n, width = h.shape
-        parts = self.modulation(condition).unsqueeze(1).chunk(6, dim=-1)
+    def forward(self, h: Tensor, edges: Tensor, modulation: Tensor, present: Tensor) -> Tensor:
+        """H (b, n, w), edges (b, n, n, e), modulation (b, 6·w), present (b, n) -> h (b, n, w)."""
+        width = h.shape[-1]
+        parts = modulation.unsqueeze(1).chunk(6, dim=-1)
         normed = functional.layer_norm(h, (width,)) * (1 + parts[0]) + parts[1]
-        messages = self.edge(edges) + self.near(normed).unsqueeze(2) + self.far(normed).unsqueeze(1)
-        messages = functional.silu(messages)
-        weight = share.to(messages)[:, None, None, :].expand(b, n, 1, n).reshape(b * n, 1, n)
-        total = torch.bmm(weight, messages.view(b * n, n, width)).view(b, n, width)
-        h = h + (1 + parts[2]) * self.message(total)
+        near, far = self.ends(normed).chunk(2, dim=-1)
+        # What silu makes zero is no message: absent atoms cost no multiplication of all messages by a mask.
+        far = far.masked_fill(~present.unsqueeze(-1), _SILENT)
+        messages = functional.silu(self.edge(edges).add_(near.unsqueeze(2)).add_(far.unsqueeze(1)))
+        count = present.sum(-1)[:, None, None]
+        h = h + (1 + parts[2]) * self.message(messages.sum(2) / count)
         normed = functional.layer_norm(h, (width,)) * (1 + parts[3]) + parts[4]
         return h + parts[5] * self.narrow(functional.silu(self.widen(normed)))
 
@@ -117,17 +140,21 @@ class CrystalNetwork(nn.Module):
         self.time_in = nn.Linear(2 * _TIME_WAVES + 1, narrow)
         self.size_in = nn.Embedding(config.max_atoms + 1, narrow)
         self.condition_mix = nn.Linear(narrow, narrow)
-        self.scalar_in = nn.Parameter(torch.zeros(len(config.scalars), 2 * _VALUE_WAVES + 2, narrow))
+        own = len(config.scalars) - config.adapters
+        self.scalar_in = nn.Parameter(torch.zeros(own, 2 * _VALUE_WAVES + 2, narrow), requires_grad=own > 0)
         self.category_in = nn.ParameterList([torch.zeros(kinds, narrow) for _, kinds in config.categories])
+        self.adapters = nn.ModuleList([_Adapter(config) for _ in range(config.adapters)])
+        self.modulation = nn.Linear(narrow, config.layers * 6 * width)
         self.layers = nn.ModuleList([_Layer(config, edge_width) for _ in range(config.layers)])
         self.coordinate_out = nn.Linear(width, 3, bias=False)
         self.lattice_out = nn.Linear(width, 6)
         self.species_out = nn.Linear(width, width)
         self.species_own = nn.Parameter(torch.zeros(N_ELEMENTS + 1, width))
         self.species_bias = nn.Parameter(torch.zeros(N_ELEMENTS + 1))
-        for head in (self.coordinate_out, self.lattice_out):
+        for head in (self.coordinate_out, self.lattice_out, self.modulation):
             nn.init.zeros_(head.weight)
-        nn.init.zeros_(self.lattice_out.bias)
+        for head in (self.lattice_out, self.modulation):
+            nn.init.zeros_(head.bias)
         images = torch.tensor(list(itertools.product((-1, 0, 1), repeat=3)), dtype=torch.float32)
         self.register_buffer("codes", element_codes(), persistent=False)
         self.register_buffer("code_mean", scale.restore(torch.zeros(6)), persistent=False)
@@ -163,7 +190,9 @@ class CrystalNetwork(nn.Module):
         metric = lattice_code.metric(code, count)
         distance = self._squared_distances(difference, metric).clamp(min=0).sqrt()
         step = self.config.radial_reach_a / (self.config.radial - 1)
-        radial = torch.exp(-((distance.unsqueeze(-1) - self.get_buffer("radii")) / step).square())
+        # Cut at e^-30: smaller ones become denormal numbers, which make a matrix product on a CPU thirty times slower.
+        away = ((distance.unsqueeze(-1) - self.get_buffer("radii")) / step).square()
+        radial = torch.exp(-away.clamp(max=30.0))
         return torch.cat([phase.sin(), phase.cos(), radial], dim=-1)
 
     def _condition(self, state: State) -> Tensor:
@@ -176,19 +205,23 @@ class CrystalNetwork(nn.Module):
             + self.size_in(state.present.sum(-1))
             + self.lattice_in(state.lattice.clamp(-8, 8))
         )
-        if self.config.scalars:
-            given = ~state.scalars.isnan()
-            value = state.scalars.nan_to_num(0.0).clamp(-6, 6).unsqueeze(-1)
-            octaves = 2.0 ** torch.arange(_VALUE_WAVES, device=value.device) * (math.pi / 12)
-            features = torch.cat(
-                [torch.ones_like(value), value, (value * octaves).sin(), (value * octaves).cos()], -1
-            )
-            vector = vector + torch.einsum("bpf,pfc->bc", features * given.unsqueeze(-1), self.scalar_in)
+        own = state.scalars[:, : len(self.scalar_in)]
+        if own.shape[1]:
+            features = _value_features(own) * (~own.isnan()).unsqueeze(-1)
+            vector = vector + torch.einsum("bpf,pfc->bc", features, self.scalar_in)
         for index, table in enumerate(self.category_in):
             kind = state.categories[:, index]
             row = table[kind.nan_to_num(0.0).long().clamp(0, len(table) - 1)]
             vector = vector + row * (~kind.isnan()).unsqueeze(-1)
         return functional.silu(self.condition_mix(functional.silu(vector)) + vector)
+
+    def _modulation(self, state: State) -> Tensor:
+        """What time, number of atoms, lattice and conditions do to every layer, (b, layers·6·w)."""
+        condition = self._condition(state)
+        found = self.modulation(condition)
+        for column, adapter in enumerate(self.adapters, start=len(self.scalar_in)):
+            found = found + adapter(state.scalars[:, column], condition)
+        return found
 
     def forward(self, state: State) -> Prediction:
         """Predict from b crystals with their noise on; see `noise` for what the numbers mean."""
@@ -197,12 +230,12 @@ class CrystalNetwork(nn.Module):
         share = present / present.sum(-1, keepdim=True)
         with torch.autocast(present.device.type, enabled=False):
             edges = self._edges(state)
-            condition = self._condition(state)
+            modulation = self._modulation(state).chunk(self.config.layers, dim=-1)
             h = self.element_code(codes)[state.numbers] + self.element_own[state.numbers]
         if torch.is_autocast_enabled(present.device.type):
             edges = edges.to(torch.get_autocast_dtype(present.device.type))
-        for layer in self.layers:
-            h = layer(h, edges, condition, share)
+        for layer, part in zip(self.layers, modulation, strict=True):
+            h = layer(h, edges, part, present)
         with torch.autocast(present.device.type, enabled=False):
             h = functional.layer_norm(h.float(), (self.config.width,))
             pooled = (h * share.unsqueeze(-1)).sum(1)

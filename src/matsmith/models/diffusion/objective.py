@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from matsmith.models.diffusion.batches import CrystalBatch, turn_axes
 from matsmith.models.diffusion.element_code import MASKED
-from matsmith.models.diffusion.network import CrystalNetwork, State
+from matsmith.models.diffusion.network import Prediction, State
 from matsmith.models.diffusion.noise import FIRST_TIME, NoiseConfig, corrupt
 
 
@@ -19,7 +19,8 @@ class TrainingConfig:
     """The recipe. `steps` 0 takes as many as fit the minutes of the first call times `parts`.
 
     `generation_share` of a batch has its species masked (free generation), the rest is given its formula (structure prediction);
-    `drop_all` of the crystals see no condition, the others each condition with one half. `turn_axes` shows every crystal with its lattice vectors
+    `drop_all` of the crystals see no condition, the others each condition with the chance `condition_share`. `adapter_only` trains the network's
+    last adapter alone and always shows its condition. `turn_axes` shows every crystal with its lattice vectors
     renamed and reversed at random, against learning a small set by heart.
     """
 
@@ -33,6 +34,8 @@ class TrainingConfig:
     clip: float = 1.0
     generation_share: float = 0.5
     drop_all: float = 0.3
+    condition_share: float = 0.5
+    adapter_only: bool = False
     turn_axes: bool = False
     seed: int = 0
 
@@ -51,7 +54,7 @@ class Losses:
 
 
 def losses(
-    network: CrystalNetwork,
+    network: nn.Module,
     batch: CrystalBatch,
     *,
     noise: NoiseConfig,
@@ -80,11 +83,15 @@ def losses(
         generator=generator,
     )
     keep = (draw(b) >= config.drop_all)[:, None]
-    scalars = batch.scalars.masked_fill(~(keep & (draw(*batch.scalars.shape) < 0.5)), torch.nan)
-    categories = batch.categories.masked_fill(~(keep & (draw(*batch.categories.shape) < 0.5)), torch.nan)
+    shown = keep & (draw(*batch.scalars.shape) < config.condition_share)
+    if config.adapter_only:
+        shown[:, -1] = True
+    scalars = batch.scalars.masked_fill(~shown, torch.nan)
+    shown = keep & (draw(*batch.categories.shape) < config.condition_share)
+    categories = batch.categories.masked_fill(~shown, torch.nan)
     state = State(noised.numbers, noised.frac, noised.lattice, batch.present, moment, scalars, categories)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-        guess = network(state)
+        guess: Prediction = network(state)
     present = batch.present.unsqueeze(-1)
     miss = (guess.coordinates - noised.coordinate_target).square() * present
     hidden = (noised.numbers == MASKED) & batch.present

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,28 @@ import torch
 from numpy.typing import NDArray
 
 from matsmith.core.errors import MatsmithError, UsageError
+from matsmith.models.diffusion.batches import column_of
 from matsmith.models.diffusion.data_format import SPLITS, CrystalTable, load_table, save_table
 from matsmith.models.diffusion.requests import CrystalRequest
 from matsmith.models.diffusion.sampling import SamplingSettings, generate
 from matsmith.models.diffusion.trainer import choose_device
 from matsmith.models.diffusion.weights import DiffusionModel, load_weights
+
+_HALF = 0.5
+
+
+def rows_of(table: CrystalTable, *, split: str, only: str = "") -> NDArray[np.int64]:
+    """Return the rows of a split, all or those whose property `only` is 1 (`lowest_polymorph`). Raises `DataError` for unknown names."""
+    rows = table.in_split(split)
+    return rows[column_of(table, only)[rows] > _HALF] if only else rows
+
+
+def _pair(word: str) -> tuple[str, float]:
+    name, _, value = word.partition("=")
+    try:
+        return name.strip(), float(value)
+    except ValueError as error:
+        raise UsageError(f"{word!r} is no NAME=NUMBER.", hint="Such as density_g_cm3=5.") from error
 
 
 def predict_structures(
@@ -33,11 +50,15 @@ def predict_structures(
     rows: NDArray[np.int64],
     per_crystal: int,
     conditions: Sequence[str] = (),
+    given: Mapping[str, float] | None = None,
     settings: SamplingSettings = SamplingSettings(),  # noqa: B008
     seed: int = 0,
     quiet: bool = True,
 ) -> CrystalTable:
-    """Sample the formulas of the given rows; a condition named here takes the row's own value where that is known."""
+    """Sample the formulas of the given rows.
+
+    A condition named in `conditions` takes the row's own value where that is known; those in `given` have one value for all.
+    """
     missing = [name for name in conditions if name not in table.properties]
     if missing:
         raise UsageError(
@@ -49,7 +70,10 @@ def predict_structures(
         values = {name: float(table.properties[name][row]) for name in conditions}
         request = CrystalRequest(
             numbers=tuple(table.atoms_of(row)[0].tolist()),
-            conditions={name: value for name, value in values.items() if np.isfinite(value)},
+            conditions={
+                **(given or {}),
+                **{name: value for name, value in values.items() if np.isfinite(value)},
+            },
         )
         requests += [request] * per_crystal
     begun = time.perf_counter()
@@ -73,11 +97,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--data", type=Path, required=True, help="table whose formulas are predicted")
     add("--split", choices=SPLITS, default="test")
     add("--per-crystal", type=int, default=20)
+    add("--only", default="", metavar="NAME", help="only rows whose property of this name is 1")
     add("--first", type=int, default=0, help="only so many rows; 0: all")
     add("--conditions", default="", help="properties of the rows to condition on")
+    add("--given", default="", metavar="NAME=X,...", help="conditions of one value for all rows")
     add("--guidance", type=float, default=1.0, help="strength of all conditions")
     add("--steps", type=int, default=100)
     add("--corrector-steps", type=int, default=1)
+    add("--corrector-size", type=float, default=0.05, help="in units of the noise's variance")
+    add("--sharpness", type=float, default=1.0, help="above 1: nearer to the likeliest places, less varied")
     add("--batch", type=int, default=0, help="crystals at a time; 0: 4096 on a GPU, 128 on a CPU")
     add("--device", default="auto")
     add("--threads", type=int, default=0)
@@ -96,7 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             torch.set_num_threads(given.threads)
         device = choose_device(given.device)
         model, table = load_weights(given.weights, device=device), load_table(given.data)
-        rows = table.in_split(given.split)
+        rows = rows_of(table, split=given.split, only=given.only)
+        told = dict(_pair(word) for word in given.given.split(",") if word.strip())
         names = tuple(name.strip() for name in given.conditions.split(",") if name.strip())
         samples = predict_structures(
             model,
@@ -104,11 +133,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows=rows[: given.first] if given.first else rows,
             per_crystal=given.per_crystal,
             conditions=names,
+            given=told,
             settings=SamplingSettings(
                 steps=given.steps,
                 corrector_steps=given.corrector_steps,
+                corrector_size=given.corrector_size,
+                sharpness=given.sharpness,
                 batch=given.batch or (4096 if device.type == "cuda" else 128),
-                guidance={name: float(given.guidance) for name in names},
+                guidance={name: float(given.guidance) for name in (*names, *told)},
             ),
             seed=given.seed,
             quiet=False,

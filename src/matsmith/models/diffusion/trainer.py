@@ -14,9 +14,10 @@ from torch import Tensor
 
 from matsmith.core.errors import DataError, UsageError
 from matsmith.models.diffusion import lattice_code
-from matsmith.models.diffusion.batches import Buckets, ScalarScale
+from matsmith.models.diffusion.batches import Buckets, ScalarScale, column_of
 from matsmith.models.diffusion.checkpoint import Progress
 from matsmith.models.diffusion.data_format import CrystalTable
+from matsmith.models.diffusion.distributed import Team
 from matsmith.models.diffusion.lattice_code import LatticeScale
 from matsmith.models.diffusion.network import CrystalNetwork, NetworkConfig
 from matsmith.models.diffusion.noise import NoiseConfig
@@ -41,16 +42,36 @@ def choose_device(name: str) -> torch.device:
 
 
 def prepare(
-    table: CrystalTable, network: NetworkConfig, *, noise: NoiseConfig, trained_on: dict[str, Any]
+    table: CrystalTable,
+    network: NetworkConfig,
+    *,
+    noise: NoiseConfig,
+    trained_on: dict[str, Any],
+    base: ModelCard | None = None,
 ) -> tuple[ModelCard, CrystalTable, int]:
-    """Fit the scales to the training split; return the card, the crystals small enough, and how many were too large."""
-    small = table.select(np.flatnonzero(table.counts <= network.max_atoms))
+    """Fit the scales to the training split; return the card, the crystals small enough, and how many were too large.
+
+    With the card of a `base` that the last scalar is to be added to, everything but the scale of that scalar stays as the base has it, and
+    crystals whose value is unknown are left out too.
+    """
+    fitting = table.counts <= network.max_atoms
+    too_large = int((~fitting).sum())
+    if base is not None:
+        fitting &= np.isfinite(column_of(table, network.scalars[-1]))
+    small = table.select(np.flatnonzero(fitting))
     train = small.select(small.in_split("train")) if len(small) else small
     if not len(train):
         raise DataError(
-            f"No crystal of the training split has at most {network.max_atoms} atoms.",
+            f"No crystal of the training split has at most {network.max_atoms} atoms"
+            + (f" and a value of {network.scalars[-1]}." if base else "."),
             hint="Build the table from other data.",
         )
+    if base is not None:
+        added = ScalarScale.fit(train, network.scalars[-1:])
+        scales = ScalarScale(base.scalars.mean + added.mean, base.scalars.spread + added.spread)
+        told = base.trained_on | {"adapters": [*base.trained_on.get("adapters", []), trained_on]}
+        told["crystals"] = len(train)
+        return replace(base, network=network, scalars=scales, trained_on=told), small, too_large
     codes = lattice_code.encode(
         torch.from_numpy(train.lattice.astype(np.float64)), torch.from_numpy(train.counts)
     )
@@ -65,25 +86,35 @@ def prepare(
         elements={int(a): int(b) for a, b in zip(kinds, kind_counts, strict=True)},
         trained_on=trained_on | {"crystals": len(train)},
     )
-    return card, small, len(table) - len(small)
+    return card, small, too_large
 
 
 class Trainer:
     """One training: its network, moving average, optimiser and place in the schedule."""
 
     def __init__(
-        self, table: CrystalTable, *, card: ModelCard, config: TrainingConfig, device: torch.device
+        self,
+        table: CrystalTable,
+        *,
+        card: ModelCard,
+        config: TrainingConfig,
+        device: torch.device,
+        team: Team = Team(),  # noqa: B008
     ) -> None:
-        self.card, self.config, self.device = card, config, device
+        self.card, self.config, self.device, self.team = card, config, device, team
         torch.manual_seed(config.seed)
         self.network = CrystalNetwork(card.network, card.lattice).to(device)
+        if config.adapter_only:
+            self.network.requires_grad_(False)
+            self.network.adapters[-1].requires_grad_(True)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
+            [parameter for parameter in self.network.parameters() if parameter.requires_grad],
             lr=config.rate,
             weight_decay=config.weight_decay,
-            fused=device.type == "cuda",
+            fused=True,
         )
+        self._shared = team.share(self.network)
         self.progress = Progress()
         self._bf16 = device.type == "cuda"
         self._generator = torch.Generator(device=device)
@@ -108,10 +139,10 @@ class Trainer:
     def step(self) -> Tensor:
         """Do one step; return its three losses (3,) without waiting for the device."""
         config, number = self.config, self.progress.step
-        batch = self.train.draw(config.batch, seed=config.seed, step=number)
-        self._generator.manual_seed((config.seed + 1) * 1_000_003 + number)
+        batch = self.train.draw(config.batch, seed=config.seed, step=number, rank=self.team.rank)
+        self._generator.manual_seed((config.seed + 1) * 1_000_003 + number + 7_368_787 * self.team.rank)
         found = losses(
-            self.network,
+            self._shared,
             batch,
             noise=self.card.noise,
             config=config,
@@ -132,7 +163,7 @@ class Trainer:
         return torch.stack([found.coordinates, found.lattice, found.species]).detach()
 
     @torch.no_grad()
-    def validate(self, batches: int = 4) -> float:
+    def validate(self, batches: int = 8) -> float:
         """Loss of the moving average on the validation split, with the same noise every time; NaN without such a split."""
         if self.validation is None:
             return float("nan")

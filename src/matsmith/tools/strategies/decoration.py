@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from matsmith.core.candidate import Candidate, Lineage
 from matsmith.core.settings import Settings
 from matsmith.knowledge.formulas import reduced_key
-from matsmith.knowledge.prototypes import Prototype
+from matsmith.knowledge.prototypes import MODEL_ALLOYS, Prototype
 from matsmith.tools.strategies.assignment import Placement, by_stoichiometry, placements, pool
 from matsmith.tools.strategies.charge import charge_score
 from matsmith.tools.strategies.chemistry_filter import conforms
@@ -40,9 +40,6 @@ _CROWDING = 0.5
 # What a prototype gains that a good candidate of an earlier round has.
 _PARENT_PROTOTYPE = 2.5
 
-# Ordered cells that stand for random Cr-Fe-Ni alloys in the library; no compound is known to take them.
-_MODEL_ALLOYS = frozenset({"AB11CD3_cP16_221_a_dg_b_c", "AB12C3_cI32_229_a_h_b", "AB4C3_cI16_229_a_c_b"})
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Decoration:
@@ -58,7 +55,7 @@ class _Decoration:
 
     def propose(self, request: StrategyRequest, *, settings: Settings) -> Iterator[Candidate]:
         """Yield decorated prototypes that conform to the spec, best first, with every fourth one drawn wide."""
-        found = [p for p in pool(request.spec) if p.name not in _MODEL_ALLOYS]
+        found = [p for p in pool(request.spec) if p.name not in MODEL_ALLOYS]
         weights = {p.name: prototype_weight(p, request=request) for p in found}
         by_ratio = by_stoichiometry([p for p in found if weights[p.name] > -inf])
         formulas = formula_pool(request, settings=settings, ratios=list(by_ratio))

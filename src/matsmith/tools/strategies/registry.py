@@ -16,6 +16,12 @@ PROPOSED = "proposed"
 """The strategy that makes what the generator asked for by formula; it draws nothing of its own."""
 RANDOM = "random"
 """The strategy that draws random crystals, whose energies say little before they are relaxed."""
+DIFFUSION = "diffusion"
+"""The strategy that takes crystals from the diffusion model, which are not relaxed either."""
+EXTERNAL = "external"
+"""The strategy that asks other generators, each in an environment of its own."""
+FROM_NOTHING = frozenset({RANDOM, DIFFUSION, EXTERNAL})
+"""Strategies whose crystals are no relaxed prototype: relaxing lowers their energies by much."""
 ALLOYS = "alloy"
 """The strategy that makes random alloys, for specifications that ask for an alloy."""
 _MODULES = {
@@ -23,13 +29,15 @@ _MODULES = {
     "decoration": "matsmith.tools.strategies.decoration",
     "substitution": "matsmith.tools.strategies.substitution",
     RANDOM: "matsmith.tools.strategies.random_crystals",
+    DIFFUSION: "matsmith.tools.strategies.diffusion",
     ALLOYS: "matsmith.tools.strategies.alloy",
+    EXTERNAL: "matsmith.tools.strategies.external_generator",
     PROPOSED: "matsmith.tools.strategies.proposed",
 }
 # Share of a round that a strategy gets when nothing speaks for or against it; a directive's multiplier goes on top.
-_USUAL_WEIGHTS = {"substitution": 0.25, RANDOM: 0.12, ALLOYS: 2.0}
+_USUAL_WEIGHTS = {"substitution": 0.25, RANDOM: 0.12, DIFFUSION: 0.25, EXTERNAL: 0.25, ALLOYS: 2.0}
 # Where one formula is wanted its prototypes are few, and other structures are what is left to try.
-_WEIGHTS_OF_ONE_FORMULA = {"substitution": 0.5, RANDOM: 1.0}
+_WEIGHTS_OF_ONE_FORMULA = {"substitution": 0.5, RANDOM: 1.0, DIFFUSION: 1.0, EXTERNAL: 1.0}
 
 
 def usual_weight(name: str, *, one_formula: bool = False) -> float:

@@ -32,7 +32,7 @@ _RIDGE = 1.0
 
 def of_the_composition(table: StructureTable) -> float:
     """Mean absolute error on the formulas left out of a linear model of composition descriptors."""
-    counts = [Counter(SYMBOLS[number - 1] for number in one.numbers.tolist()) for one in table.crystals]
+    counts = [Counter(SYMBOLS[int(number) - 1] for number in one.numbers) for one in table.crystals]
     columns = descriptors(gather([{symbol: float(n) for symbol, n in one.items()} for one in counts]))
     inside = table.folds != LEFT_OUT
     scaled = (columns - columns[inside].mean(axis=0)) / np.maximum(columns[inside].std(axis=0), 1e-6)

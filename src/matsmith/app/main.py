@@ -30,6 +30,8 @@ def _prepare() -> None:
     """Make output safe on terminals that lack letters, and numerics fast."""
     # OpenBLAS' threads fight torch's, and the variable counts only before numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Threads of torch that spin while they wait are ten times slower where anything else runs beside them.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # spglib's C code writes to the terminal what it also answers.
     os.environ.setdefault("SPGLIB_WARNING", "OFF")
     for stream in (sys.stdout, sys.stderr):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matsmith.core.settings import Settings
+from matsmith.models.potentials.interface import FloatArray
 from matsmith.tools.competing_screening import Screened, screen
 from matsmith.tools.potential import default_potential
 from matsmith.tools.reference_evaluation import (
@@ -146,10 +147,10 @@ def _judged(result: Relaxed | RelaxationFailure, *, start: Structure) -> tuple[R
 
 def moved_angstrom(start: Structure, end: Structure) -> float:
     """Largest move of an atom between two crystals with the same atoms in order, in Å of the end's cell, a common shift taken off."""
-    change = np.asarray(end.frac_coords, float) - np.asarray(start.frac_coords, float)
+    change: FloatArray = np.asarray(end.frac_coords, float) - np.asarray(start.frac_coords, float)
     change = change - np.round(change)
     # The shift is taken about the first atom, so that one that crosses the cell's edge does not turn the mean.
-    relative = change - change[0]
+    relative: FloatArray = change - change[0]
     relative = relative - np.round(relative)
     relative = relative - relative.mean(axis=0)
     return float(np.linalg.norm(relative @ np.asarray(end.lattice.matrix, float), axis=1).max())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def plot(results: list[dict[str, Any]], *, path: Path) -> None:
         axis.axvline(1.0, color="0.5", linewidth=0.8, linestyle=":")
         axis.set_ylim(bottom=0.0)
         axis.set_xlim(left=0.0)
-        axis.set_title(f"{one['title']} ({one['unit']})", fontsize=9)
+        axis.set_title(textwrap.fill(f"{one['title']} ({one['unit']})", 42), fontsize=8)
         axis.tick_params(labelsize=8)
     for axis in list(axes.flat)[len(results) :]:
         axis.set_visible(False)

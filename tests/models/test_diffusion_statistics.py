@@ -159,6 +159,11 @@ def test_ions_that_run_between_the_atoms_of_a_wide_host_do_not_make_it_a_melt() 
     assert alone == [iodine]
 
 
+def test_an_element_alone_has_no_host() -> None:
+    numbers, lattice = np.full(2, 29), 3.6 * np.eye(3)
+    assert host_motion(np.zeros((8, 2, 3)), numbers=numbers, lattice_angstrom=lattice, host=[]) == []
+
+
 def test_nearest_distances_see_images() -> None:
     positions = np.array([[0.1, 0.0, 0.0], [7.9, 4.0, 4.0], [0.0, 4.0, 4.0]])
     np.testing.assert_allclose(

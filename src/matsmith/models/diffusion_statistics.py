@@ -203,8 +203,11 @@ def arrhenius(points: Sequence[Diffusion]) -> Arrhenius:
 def host_motion(
     positions_angstrom: FloatArray, *, numbers: IntArray, lattice_angstrom: FloatArray, host: Sequence[str]
 ) -> list[HostMotion]:
-    """How far each element of the host swings and drifts; positions (frames, n, 3) are against the host's centre."""
+    """How far each element of the host swings and drifts, none of an element alone; positions (frames, n, 3) are against the host's centre."""
     from ase.data import atomic_numbers
+
+    if not host:
+        return []
 
     frames = len(positions_angstrom)
     part = max(1, frames // _PARTS)

@@ -82,7 +82,7 @@ def test_a_table_becomes_a_model_that_predicts(
         (["hardness.csv", "--column", "colour"], 2, "no column 'colour'"),
         (["two.csv"], 2, "--column"),
         (["none.csv"], 2, "no column formula"),
-        (["binary.csv"], 1, "no CSV file"),
+        (["binary.csv"], 1, "must be a CSV file"),
         (["same.csv"], 1, "is the same"),
         (["hardness.csv", "--scale", "square"], 2, "no scale"),
         (["bulk_modulus", "--unit", "GPa"], 2, "ships"),

@@ -127,11 +127,18 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     page.set_default_timeout(90_000)
     page.on("pageerror", breaks)
     page.on("console", complains)
+    refused: list[str] = []
+    page.on(
+        "response",
+        lambda answer: refused.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None,
+    )
     yield page
     assert elsewhere == []
     # A browser without a graphics card says so, and one that a test puts offline says that too.
     passed_over = ("favicon", "webgl", "err_internet_disconnected")
-    assert [error for error in errors if not any(word in error.lower() for word in passed_over)] == []
+    assert [error for error in errors if not any(word in error.lower() for word in passed_over)] == [], (
+        refused
+    )
     context.close()
 
 

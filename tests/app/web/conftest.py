@@ -122,16 +122,18 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     def breaks(error: Any) -> None:
         errors.append(str(error))
 
+    refused: list[str] = []
+
+    def answered(response: Any) -> None:
+        if response.status >= 400:
+            refused.append(f"{response.status} {response.url}")
+
     context.route("**/*", check)
     page = context.new_page()
     page.set_default_timeout(90_000)
     page.on("pageerror", breaks)
     page.on("console", complains)
-    refused: list[str] = []
-    page.on(
-        "response",
-        lambda answer: refused.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None,
-    )
+    page.on("response", answered)
     yield page
     assert elsewhere == []
     # A browser without a graphics card says so, and one that a test puts offline says that too.

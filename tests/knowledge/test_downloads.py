@@ -274,12 +274,14 @@ def test_formulas_stand_in_for_crystals_where_there_are_none(tmp_path: Path) -> 
     [
         (_pack(FILE)[:-20], "cut short"),
         (b"<html>moved</html>", "cut short"),
-        (gzip.compress(b'{"columns": ["structure", "e_form"], "data": [[1, 2'), "cut short"),
-        (gzip.compress(b'{"index": [], "data": []}'), "cut short"),
-        (gzip.compress(b"[]"), "cut short"),
+        (gzip.compress(b'{"columns": ["structure", "e_form"], "data": [[1, 2', mtime=0), "cut short"),
+        (gzip.compress(b'{"index": [], "data": []}', mtime=0), "cut short"),
+        (gzip.compress(b"[]", mtime=0), "cut short"),
         (_pack({"columns": ["structure", "other"], "data": ROWS}, order=()), "without e_form"),
         (_pack({"columns": ["structure", "e_form"], "data": ROWS[:2]}, order=()), "2 rows and not 4"),
     ],
+    # Named, so that every worker of a run in parallel collects the same names.
+    ids=["torn", "a page", "half a list", "nothing", "a list", "another column", "rows missing"],
 )
 def test_a_damaged_file_leaves_no_table(tmp_path: Path, content: bytes, words: str) -> None:
     source = tmp_path / "file.json.gz"

@@ -57,8 +57,10 @@ class SharedExecutor:
 
     def __init__(self, worker: SharedWorker) -> None:
         self._worker = worker
-        self._mine = threading.Event()
+        self._mine = False
         self._left = threading.Event()
+        # Between looking whose the worker is and ending it, it must not become another's.
+        self._owning = threading.Lock()
 
     def stream(self, request: Message, *, deadline: float | None = None) -> Iterator[Message]:
         """Wait for the worker, then yield its replies."""
@@ -66,10 +68,12 @@ class SharedExecutor:
         self._left.clear()
         self._worker.enter(ticket, left=self._left, deadline=deadline)
         try:
-            self._mine.set()
+            with self._owning:
+                self._mine = True
             yield from self._worker.executor.stream(request, deadline=deadline)
         finally:
-            self._mine.clear()
+            with self._owning:
+                self._mine = False
             self._worker.leave(ticket)
 
     def warm_up(self) -> None:
@@ -79,5 +83,6 @@ class SharedExecutor:
     def close(self) -> None:
         """Leave the line, or end the worker where it works for this one."""
         self._left.set()
-        if self._mine.is_set():
-            self._worker.executor.close()
+        with self._owning:
+            if self._mine:
+                self._worker.executor.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from matsmith.app.structure_text import refuse_huge
 from matsmith.app.web.shared_worker import SharedExecutor, SharedWorker
 from matsmith.core.errors import UsageError
+from matsmith.core.executor import EndableExecutor
 
 if TYPE_CHECKING:
     from matsmith.agents.conversation.chat_tools import Confirmation
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_OPEN = 12
 CONFIRM_WITHIN_S = 600.0
+_ENDS_WITHIN_S, _LOOK_EVERY_S = 5.0, 0.1
 _FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _LONG_KINDS = (".csv", ".xy", ".pdf", ".txt", ".md", ".json", ".html", ".xml", ".bib")
 KINDS = (".cif", ".vasp", ".poscar", *_LONG_KINDS)
@@ -39,6 +42,11 @@ class Talk:
     stopped: threading.Event = field(default_factory=threading.Event)
     answer: queue.Queue[bool] = field(default_factory=queue.Queue[bool])
     busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self) -> None:
+        """Raise `KeyboardInterrupt` once the turn was stopped."""
+        if self.stopped.is_set():
+            raise KeyboardInterrupt
 
 
 class Threads:
@@ -142,10 +150,15 @@ class Threads:
     def stop(self, thread: str) -> None:
         """End the turn that runs; what was said stays."""
         talk = self._talks.get(thread)
-        if talk is not None:
-            talk.stopped.set()
-            talk.answer.put(False)
+        if talk is None:
+            return
+        talk.stopped.set()
+        talk.answer.put(False)
+        limit = time.monotonic() + _ENDS_WITHIN_S
+        # A calculation may be about to begin, with nothing there to be ended yet. The next turn takes the mark away.
+        while talk.stopped.is_set() and talk.busy.locked() and time.monotonic() < limit:
             talk.executor.close()
+            time.sleep(_LOOK_EVERY_S)
 
     def confirm(self, thread: str, *, yes: bool) -> None:
         """Answer what the turn waits for. Raises `UsageError` when it waits for nothing."""
@@ -173,8 +186,7 @@ class Threads:
         self, talk: Talk, text: str, files: Sequence[Path], tell: Callable[[Mapping[str, Any]], None]
     ) -> None:
         def on_event(event: TurnEvent) -> None:
-            if talk.stopped.is_set():
-                raise KeyboardInterrupt
+            talk.check()
             tell(_as_data(event))
 
         def ask(question: Confirmation) -> bool:
@@ -210,11 +222,11 @@ class Threads:
             from matsmith.agents.conversation.conversation import Conversation
             from matsmith.agents.conversation.thread_store import thread_folder
 
+            # A worker that a stop has ended is not tried again.
+            executor = EndableExecutor(talk.executor, check=talk.check)
             folder = thread_folder(talk.name, settings=self.settings)
             if self.settings.reasoner == "rules":
-                talk.conversation = Conversation(
-                    folder=folder, settings=self.settings, executor=talk.executor
-                )
+                talk.conversation = Conversation(folder=folder, settings=self.settings, executor=executor)
             else:
                 from matsmith.agents.reasoners.chat_model import make_chat_model
                 from matsmith.agents.session import make_reasoner
@@ -224,7 +236,7 @@ class Threads:
                     settings=self.settings,
                     model=make_chat_model(self.settings),
                     reasoner=make_reasoner(self.settings.reasoner, settings=self.settings),
-                    executor=talk.executor,
+                    executor=executor,
                 )
         return talk.conversation
 

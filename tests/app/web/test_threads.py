@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pymatgen.core import Lattice, Structure
@@ -48,10 +48,14 @@ def test_a_stop_that_comes_before_the_calculation_begins_still_ends_it(settings:
     threads = Threads(settings=settings, worker=SharedWorker(worker))
     threads.take_file("shared", "cell.cif", CELL.encode())
     told: list[dict[str, Any]] = []
+
+    def hear(event: Mapping[str, Any]) -> None:
+        told.append(dict(event))
+
     turn = threading.Thread(
         target=threads.say,
         args=("shared", "relax cell.cif"),
-        kwargs={"files": ["cell.cif"], "tell": lambda event: told.append(dict(event))},
+        kwargs={"files": ["cell.cif"], "tell": hear},
     )
     turn.start()
     assert worker.asked.wait(20), told

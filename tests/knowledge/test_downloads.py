@@ -222,7 +222,7 @@ def test_no_network_is_one_clear_error(tmp_path: Path) -> None:
 def test_another_file_than_the_known_one_is_refused(served: tuple[_Served, Download], tmp_path: Path) -> None:
     _, download = served
     with pytest.raises(DataError, match="not the file"):
-        fetch(replace(download, sha256="0" * 64), tmp_path / "file.json.gz")
+        fetch(download.url, tmp_path / "file.json.gz", table=download.table, sha256="0" * 64)
     assert not list(tmp_path.glob("*.part"))
     assert not (tmp_path / "file.json.gz").exists()
 

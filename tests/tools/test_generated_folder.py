@@ -11,7 +11,7 @@ from crystal_models import tiny_model
 from matsmith.core.crystal import Crystal
 from matsmith.core.errors import DataError, SpecError, UsageError
 from matsmith.models.diffusion.sampling import SamplingSettings
-from matsmith.tools.crystal_facts import closest_distance, is_broken
+from matsmith.tools.crystal_facts import closest_distance
 from matsmith.tools.crystal_wishes import CrystalWishes, motif_called, seed_of
 from matsmith.tools.generated_folder import CALL, MANIFEST, PART, Generation, write_folder
 from matsmith.tools.structure_files import read_structure
@@ -115,16 +115,3 @@ def test_a_seed_and_a_motif_are_part_of_what_was_asked(tmp_path: Path) -> None:
     assert {line["motif"] for line in write_folder(_job(kagome, count=3), tmp_path / "kagome")} == {"kagome"}
     with pytest.raises(SpecError, match="no site 'K'"):
         seed_of(salt, keep=["K"])
-
-
-def test_atoms_that_come_too_close_make_a_broken_crystal() -> None:
-    def pair(distance: float) -> Crystal:
-        return Crystal(
-            lattice=((6.0, 0.0, 0.0), (0.0, 6.0, 0.0), (0.0, 0.0, 6.0)),
-            species=("Mg", "O"),
-            positions=((0.0, 0.0, 0.95), (0.0, 0.0, (0.95 + distance / 6) % 1)),
-        )
-
-    assert closest_distance(pair(1.9)) == pytest.approx(1.9)
-    assert is_broken(pair(1.3))  # 0.7 of 1.41 + 0.66 Å is 1.45 Å
-    assert not is_broken(pair(1.6))

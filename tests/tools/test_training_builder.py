@@ -22,7 +22,7 @@ from matsmith.tools.reference_builder import read_lines
 from matsmith.tools.training_builder import ROWS, Progress, build, decorated_rows, is_work
 from matsmith.tools.training_labels import Hulls
 from matsmith.tools.training_plan import PlanSettings
-from matsmith.tools.training_work import moved_angstrom, overlap
+from matsmith.tools.training_work import moved_angstrom
 
 SMALL = PlanSettings(count=4, elements=(3,), atoms_max=4)
 
@@ -171,10 +171,3 @@ def test_how_far_atoms_moved_leaves_out_a_common_shift_and_the_cells_edge() -> N
     assert moved_angstrom(start, shifted) == pytest.approx(0, abs=1e-9)
     apart = Structure(Lattice.cubic(4), ["Cs", "Cl"], [[0.01, 0, 0], [0.5, 0.5, 0.7]])
     assert moved_angstrom(start, apart) == pytest.approx(0.4)
-
-
-def test_atoms_nearer_than_solids_allow_overlap() -> None:
-    bonded = Structure(Lattice.cubic(5.43), ["Si", "Si"], [[0, 0, 0], [0.25, 0.25, 0.25]])
-    near = Structure(Lattice.cubic(5.43), ["Si", "Si"], [[0, 0, 0], [0.13, 0.13, 0.13]])
-    assert not overlap(bonded)
-    assert overlap(near)

@@ -15,6 +15,7 @@ from matsmith.core.quantity import Quantity
 from matsmith.knowledge.calibration import calibration
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.knowledge.references import references_for
+from matsmith.tools.crystal_facts import density_of
 from matsmith.tools.registry import PREDICTIONS
 from matsmith.tools.strategies.registry import FROM_NOTHING
 from matsmith.tools.strategies.sources import known_keys
@@ -37,9 +38,7 @@ def estimates(context: RunContext, work: Work) -> dict[str, Quantity]:
         value = calibration("bulk_modulus").factor * modulus
         found["bulk_modulus"] = Quantity(value=value, unit="GPa", sigma=_ROUGH_MODULUS_SIGMA * value)
     if "density" in wanted:
-        from pymatgen.core import Composition
-
-        density = float(Composition(crystal.amounts).weight) * 1.66053906660 / crystal.volume_angstrom3
+        density = density_of(crystal)
         found["density"] = Quantity(value=density, unit="g/cm3", sigma=_ROUGH_DENSITY_SIGMA * density)
     energy = facts.get("screened_energy_ev_per_atom")
     if "energy_above_hull" in wanted and isinstance(energy, float):

@@ -60,14 +60,7 @@ def get_data(
             f"There is no table {unknown[0]!r} to fetch.", hint=f"Choose from {', '.join(offered)}."
         )
     chosen = [entry for entry in downloads if (entry.needed if names is None else entry.table in names)]
-    partial = data_dir / ".downloads"
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"The data folder {data_dir} cannot be written: {error.strerror}.",
-            hint="Choose another: set MATSMITH_DATA.",
-        ) from error
+    partial = partial_folder(data_dir)
     done: list[Fetched] = []
     for download in chosen:
         target = data_dir / download.file
@@ -75,7 +68,14 @@ def get_data(
             done.append(Fetched(table=download.table, path=target, rows=0, dropped=0, new=False))
             continue
         packed = partial / f"{download.table}.json.gz"
-        fetch(download, packed, progress=progress, timeout_s=timeout_s)
+        fetch(
+            download.url,
+            packed,
+            table=download.table,
+            sha256=download.sha256,
+            progress=progress,
+            timeout_s=timeout_s,
+        )
         try:
             made = convert(packed, target, download=download)
         finally:
@@ -86,29 +86,44 @@ def get_data(
     return done
 
 
+def partial_folder(data_dir: Path) -> Path:
+    """Where files lie while they are received. Raises `DataError` where the data folder cannot be written."""
+    partial = data_dir / ".downloads"
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"The data folder {data_dir} cannot be written: {error.strerror}.",
+            hint="Choose another: set MATSMITH_DATA.",
+        ) from error
+    return partial
+
+
 def fetch(
-    download: Download,
+    url: str,
     target: Path,
     *,
+    table: str,
+    sha256: str | None = None,
     progress: Callable[[Progress], None] | None = None,
     timeout_s: float = 30.0,
 ) -> None:
     """Fetch one file to `target`. What was received stays in `target.part`, and the next call goes on from there.
 
-    `timeout_s` is the longest silence that is waited for. Raises `DataError`.
+    `table` is what the progress and a complaint call it; `timeout_s` is the longest silence that is waited for. Raises `DataError`.
     """
     part = target.with_name(f"{target.name}.part")
     mark = target.with_name(f"{target.name}.etag")
     try:
-        _receive(download, part, mark, progress=progress, timeout_s=timeout_s)
+        _receive(url, part, mark, table=table, progress=progress, timeout_s=timeout_s)
         digest = hashlib.sha256()
         with part.open("rb") as held:
             while chunk := held.read(1 << 20):
                 digest.update(chunk)
-        if download.sha256 is not None and digest.hexdigest() != download.sha256:
+        if sha256 is not None and digest.hexdigest() != sha256:
             part.unlink()
             raise DataError(
-                f"What {download.url} sent for {download.table} is not the file that matsmith knows.",
+                f"What {url} sent for {table} is not the file that matsmith knows.",
                 hint="Run `matsmith data get` again; if it stays so, the public file has changed: report it.",
                 retryable=True,
             )
@@ -116,23 +131,19 @@ def fetch(
         mark.unlink(missing_ok=True)
     except urllib.error.HTTPError as error:
         raise DataError(
-            f"{download.url} answered {error.code}.",
+            f"{url} answered {error.code}.",
             hint="Try again later."
             if error.code >= 500 or error.code == 429
             else "The address may have changed: report it.",
             retryable=error.code >= 500 or error.code == 429,
         ) from error
     except TimeoutError as error:
-        raise DataError(
-            f"{download.url} fell silent for {timeout_s:g} s.", hint=_RESUMES, retryable=True
-        ) from error
+        raise DataError(f"{url} fell silent for {timeout_s:g} s.", hint=_RESUMES, retryable=True) from error
     except urllib.error.URLError as error:
         reason = "it fell silent" if isinstance(error.reason, TimeoutError) else str(error.reason)
-        raise DataError(
-            f"{download.url} cannot be reached: {reason}.", hint=_OFFLINE, retryable=True
-        ) from error
+        raise DataError(f"{url} cannot be reached: {reason}.", hint=_OFFLINE, retryable=True) from error
     except (ConnectionError, http.client.HTTPException) as error:
-        raise DataError(f"The connection to {download.url} broke.", hint=_RESUMES, retryable=True) from error
+        raise DataError(f"The connection to {url} broke.", hint=_RESUMES, retryable=True) from error
     except OSError as error:
         raise DataError(
             f"{target} cannot be written: {error.strerror}.",
@@ -141,10 +152,11 @@ def fetch(
 
 
 def _receive(
-    download: Download,
+    url: str,
     part: Path,
     mark: Path,
     *,
+    table: str,
     progress: Callable[[Progress], None] | None,
     timeout_s: float,
 ) -> None:
@@ -157,23 +169,21 @@ def _receive(
     headers = {"User-Agent": "matsmith", "Accept-Encoding": "identity"}
     if held:
         headers |= {"Range": f"bytes={held}-", "If-Range": version}
-    if not download.url.startswith(("https://", "http://")):
-        raise UsageError(
-            f"{download.url} is no address on the web.", hint="Give one that starts with https://."
-        )
-    request = urllib.request.Request(download.url, headers=headers)  # noqa: S310 (the scheme is checked above)
+    if not url.startswith(("https://", "http://")):
+        raise UsageError(f"{url} is no address on the web.", hint="Give one that starts with https://.")
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (the scheme is checked above)
     try:
         answer: Any = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310
     except urllib.error.HTTPError as error:
         if error.code == 416 and held:
             # Nothing comes after what is held: it is no part of this file, or all of it; begin again.
             part.unlink()
-            _receive(download, part, mark, progress=progress, timeout_s=timeout_s)
+            _receive(url, part, mark, table=table, progress=progress, timeout_s=timeout_s)
             return
         raise
     with answer:
-        if download.url.startswith("https:") and not str(answer.url).startswith("https:"):
-            raise DataError(f"{download.url} leads to an unprotected address.", hint="Report it.")
+        if url.startswith("https:") and not str(answer.url).startswith("https:"):
+            raise DataError(f"{url} leads to an unprotected address.", hint="Report it.")
         goes_on = answer.status == 206 and str(answer.headers.get("Content-Range", "")).startswith(
             f"bytes {held}-"
         )
@@ -187,8 +197,6 @@ def _receive(
                 target.write(chunk)
                 received += len(chunk)
                 if progress is not None:
-                    progress(Progress(table=download.table, received_bytes=received, total_bytes=total))
+                    progress(Progress(table=table, received_bytes=received, total_bytes=total))
     if total is not None and received != total:
-        raise DataError(
-            f"{download.url} broke off after {received} of {total} bytes.", hint=_RESUMES, retryable=True
-        )
+        raise DataError(f"{url} broke off after {received} of {total} bytes.", hint=_RESUMES, retryable=True)

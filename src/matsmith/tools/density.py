@@ -9,11 +9,9 @@ from matsmith.core.settings import Settings
 from matsmith.knowledge.bonding_network import bonded_directions
 from matsmith.knowledge.calibration import Calibration
 from matsmith.tools.base import Args, Deps, RelaxedRef, tool
+from matsmith.tools.crystal_facts import density_of
 from matsmith.tools.potential import foreign
 from matsmith.tools.results import calibration_for
-
-_GRAMS_PER_DALTON = 1.66053906660e-24
-_CM3_PER_ANGSTROM3 = 1e-24
 
 
 class DensityArgs(Args):
@@ -37,13 +35,10 @@ def volume_correction(crystal: Crystal, known: Calibration) -> tuple[float, floa
 
 def volume_quantities(crystal: Crystal, known: Calibration) -> dict[str, Quantity]:
     """Density (g/cm3) and volume per atom (Å³) of a relaxed cell, with the correction of its volume."""
-    from pymatgen.core import Composition
-
     factor, sigma = volume_correction(crystal, known)
     volume = factor * crystal.volume_angstrom3
-    mass = float(Composition(crystal.amounts).weight)
     values = {
-        "density": (mass * _GRAMS_PER_DALTON / (volume * _CM3_PER_ANGSTROM3), "g/cm3"),
+        "density": (density_of(crystal) / factor, "g/cm3"),
         "volume_per_atom": (volume / len(crystal.species), "angstrom3/atom"),
     }
     return {

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,6 @@ class Generation:
     settings: SamplingSettings
     steering: Steering | None = None
     steered_by: str = ""
-    names: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def call(self) -> dict[str, Any]:
         """Everything that the crystals depend on, as plain data."""
@@ -72,7 +71,6 @@ class Generation:
             "seed": self.seed,
             "part": PART,
             "weights": self.model.sha256,
-            "called": self.names,
         }
         # As it comes back from a file: tuples are lists there.
         return json.loads(json.dumps(whole))

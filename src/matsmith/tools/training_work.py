@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matsmith.core.crystal import Crystal
 from matsmith.core.settings import Settings
 from matsmith.models.potentials.interface import FloatArray
 from matsmith.tools.competing_screening import Screened, screen
+from matsmith.tools.crystal_facts import is_broken
 from matsmith.tools.potential import default_potential
 from matsmith.tools.reference_evaluation import (
     FORCE_TOLERANCE_EV_PER_ANGSTROM,
@@ -142,7 +144,8 @@ def _judged(result: Relaxed | RelaxationFailure, *, start: Structure) -> tuple[R
         _LARGEST_MOVE_ANGSTROM
     ):
         return None, "far from its prototype"
-    return (None, "atoms overlap") if overlap(relaxed.structure) else (relaxed, "")
+    near = is_broken(Crystal.from_pymatgen(relaxed.structure), nearest=_SMALLEST_CONTACT)
+    return (None, "atoms overlap") if near else (relaxed, "")
 
 
 def moved_angstrom(start: Structure, end: Structure) -> float:
@@ -154,13 +157,3 @@ def moved_angstrom(start: Structure, end: Structure) -> float:
     relative = relative - np.round(relative)
     relative = relative - relative.mean(axis=0)
     return float(np.linalg.norm(relative @ np.asarray(end.lattice.matrix, float), axis=1).max())
-
-
-def overlap(structure: Structure) -> bool:
-    """Whether two atoms stand nearer than solids allow."""
-    from ase.data import covalent_radii
-
-    radii = np.array([covalent_radii[site.specie.Z] for site in structure])
-    reach = 2 * float(radii.max()) * _SMALLEST_CONTACT
-    first, second, _, distances = structure.get_neighbor_list(reach)
-    return bool((distances < _SMALLEST_CONTACT * (radii[first] + radii[second])).any())

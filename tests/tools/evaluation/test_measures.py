@@ -16,7 +16,6 @@ from matsmith.tools.evaluation.measures import (
     composition_profile,
     is_composition_valid,
     is_structure_valid,
-    smallest_distance_angstrom,
 )
 
 
@@ -24,14 +23,12 @@ def known(formula: str) -> Crystal:
     return Crystal.from_pymatgen(find(formula)[0].structure())
 
 
-def test_the_smallest_distance_counts_own_images() -> None:
-    assert smallest_distance_angstrom(known("NaCl")) == pytest.approx(2.82, abs=0.01)
-    thin = Crystal(lattice=((0.4, 0, 0), (0, 9, 0), (0, 0, 9)), species=("Fe",), positions=((0, 0, 0),))
-    assert smallest_distance_angstrom(thin) == pytest.approx(0.4)
-    assert not is_structure_valid(thin, smallest_angstrom=0.4)
-    lone = Crystal(lattice=((9, 0, 0), (0, 9, 0), (0, 0, 9)), species=("Fe",), positions=((0, 0, 0),))
-    assert smallest_distance_angstrom(lone) == float("inf")
-    assert is_structure_valid(lone, smallest_angstrom=float("inf"))
+def test_a_structure_is_valid_where_nothing_touches_and_the_cell_has_room() -> None:
+    wire = Crystal(lattice=((0.4, 0, 0), (0, 9, 0), (0, 0, 9)), species=("Fe",), positions=((0, 0, 0),))
+    assert not is_structure_valid(wire, smallest_angstrom=0.4)
+    flat = Crystal(lattice=((9, 0, 0), (0, 9, 0), (0, 0, 0.001)), species=("Fe",), positions=((0, 0, 0),))
+    assert not is_structure_valid(flat, smallest_angstrom=9)
+    assert is_structure_valid(known("NaCl"), smallest_angstrom=2.82)
 
 
 @pytest.mark.parametrize(

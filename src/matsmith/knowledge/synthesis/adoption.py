@@ -12,8 +12,7 @@ from typing import Any, cast
 
 from matsmith.core.errors import DataError, UsageError
 from matsmith.core.reactions import Route
-from matsmith.knowledge.downloads import Progress, fetch
-from matsmith.knowledge.matbench_files import Download
+from matsmith.knowledge.downloads import Progress, fetch, partial_folder
 from matsmith.knowledge.synthesis.mined import FILES, clean
 
 SOURCE = "https://github.com/CederGroupHub/text-mined-synthesis_public"
@@ -53,22 +52,14 @@ def fetch_missing(
     force: bool = False,
 ) -> list[Adopted]:
     """Fetch the files that are not here, or all if forced. What was received before a break is kept, and the next call goes on from there. Raises `DataError`."""
-    partial = data_dir / ".downloads"
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"The data folder {data_dir} cannot be written: {error.strerror}.",
-            hint="Choose another: set MATSMITH_DATA.",
-        ) from error
+    partial = partial_folder(data_dir)
     done: list[Adopted] = []
     for route, url in (addresses or ADDRESSES).items():
         if route in here(data_dir) and not force:
             continue
         packed = partial / FILES[route]
         table = FILES[route].removesuffix(".json.xz")
-        wanted = Download(table=table, column="", url=url, value_column="", rows=None, sha256=None)
-        fetch(wanted, packed, progress=progress, timeout_s=timeout_s)
+        fetch(url, packed, table=table, progress=progress, timeout_s=timeout_s)
         try:
             done.append(adopt(packed, data_dir))
         finally:

@@ -29,18 +29,6 @@ OXIDATION_TABLES = {
 """Name of a set of oxidation states -> its file in SMACT and the beginning of the SHA-256 that figures here were made with."""
 NEIGHBOURS = 24
 _WIDENING, _MOST_WIDENINGS = 1.3, 10
-_FARTHEST_LOOK_ANGSTROM = 4.0
-
-
-def smallest_distance_angstrom(crystal: Crystal) -> float:
-    """Smallest distance between two atoms, own images among them, in Å; infinite where none lies within 4 Å."""
-    structure = crystal.to_pymatgen()
-    # Tightly packed nonsense has thousands of neighbours within 4 Å: look near first.
-    for radius in (LEAST_DISTANCE_ANGSTROM, 1.5, _FARTHEST_LOOK_ANGSTROM):
-        distances = structure.get_neighbor_list(radius)[3]
-        if len(distances):
-            return float(np.min(distances))
-    return float("inf")
 
 
 def is_structure_valid(crystal: Crystal, *, smallest_angstrom: float) -> bool:

@@ -12,12 +12,11 @@ from matsmith.core.candidate import Novelty
 from matsmith.core.crystal import Crystal, content_hash
 from matsmith.core.settings import Settings
 from matsmith.knowledge.formulas import reduced_key
-from matsmith.tools.crystal_facts import density_of, is_broken, space_group_of
+from matsmith.tools.crystal_facts import closest_distance, density_of, is_broken, space_group_of
 from matsmith.tools.evaluation.comparison import ReferenceCrystals, known_up_to_disorder, prototype_of
 from matsmith.tools.evaluation.measures import (
     is_composition_valid,
     is_structure_valid,
-    smallest_distance_angstrom,
 )
 from matsmith.tools.evaluation.samples import Sample
 from matsmith.tools.novelty import label
@@ -75,7 +74,7 @@ class Row(BaseModel):
 
 def measure(crystal: Crystal, *, settings: Settings, reference: ReferenceCrystals | None) -> Row:
     """Measure one crystal. What needs a sound structure (novelty, prototype, space group) stays open without one."""
-    smallest = smallest_distance_angstrom(crystal)
+    smallest = closest_distance(crystal)
     valid = is_structure_valid(crystal, smallest_angstrom=smallest)
     row = Row(
         formula=crystal.formula,

@@ -42,16 +42,17 @@ Side = Literal["above", "below", "neither"]
 _APART, _FARTHEST = 0.03, 0.12
 """Runs after the first that stands start so far, in parts of its result, on the side that is missing; at most so far."""
 _FRAMES = 80
-_THERMAL_TIMES = {"fcc": 100.0, "bcc": 100.0, "hcp": 120.0}
+_THERMAL_TIMES = {"fcc": 80.0, "bcc": 80.0, "hcp": 100.0}
 _SLOWER = 300.0
 _BEGIN_THERMAL_TIMES = 4.0
 _TELLING_SIGMAS = 2.0
 # Shares of the guess that the cold half is held at, and of it that the hot half is.
 _COLD, _HOT = 0.9, 2.0
-# The crystal's share at first: it grows while the whole settles.
-_CRYSTAL, _ROOM = 0.45, 1.1
+# The crystal's share at first: the melt beside it eats about a quarter of it until the whole has settled.
+_CRYSTAL, _ROOM = 0.6, 1.1
 
-# Two heat baths make the melt, in a volume with room for it, that nothing boils; later the lateral edges change together, so that the crystal is strained alike along both.
+# Two heat baths make the melt, in a volume with room for it, that nothing boils, and cool it beside the crystal held cold, which it would
+# melt otherwise; later the lateral edges change together, so that the crystal is strained alike along both.
 _MELT = """\
 region far block INF INF INF INF {split} INF units box
 group hot region far
@@ -60,6 +61,9 @@ velocity all create {start_k} {seed} mom yes rot no dist gaussian
 fix move all nve
 fix warm cold langevin {cold_k} {cold_k} {bath_ps} {seed}
 fix melt hot langevin {hot_k} {hot_k} {bath_ps} {seed}
+run {steps}
+unfix melt
+fix melt hot langevin {start_k} {start_k} {bath_ps} {seed}
 run {steps}
 """
 _SETTLE = """\
@@ -233,7 +237,7 @@ class TwoPhases:
         simulation.stage(
             "melt",
             _MELT,
-            steps=_steps(8 * time_ps, simulation),
+            steps=_steps(4 * time_ps, simulation),
             values={
                 "split": split,
                 "start_k": 2 * start_k,

@@ -57,7 +57,7 @@ class MeltingArgs(MdArgs):
     measures=("melting_point",),
     cost_s=420.0,
     prefers="melting",
-    version="2",
+    version="3",
 )
 def run(args: MeltingArgs, *, system: System, md: Md) -> Outcome:
     """Melting point from crystal and melt side by side at constant enthalpy, with latent heat and both densities.

@@ -152,6 +152,29 @@ def told(page: Any, count: int) -> None:
         page.wait_for_timeout(100)
 
 
+def what_is_looked_at_stays(page: Any) -> None:
+    """Sort the candidates, choose one and mark the nodes: while the run goes on, they are changed and not made anew."""
+    page.locator("tr.choosable").first.wait_for()
+    page.get_by_role("button", name="Formula", exact=True).click()
+    page.locator("tr.choosable").first.click()
+    page.locator(".viewer[data-atoms]").wait_for()
+    page.evaluate(
+        "for (const each of ['tr.choosable', '.viewer']) document.querySelector(each).dataset.mark = 'mine'"
+    )
+    page.locator("tr.choosable").first.focus()
+    before = page.get_by_role("heading", name="Candidates:").inner_text()
+    page.wait_for_function(
+        "before => ![...document.querySelectorAll('h2')].some((each) => each.textContent === before)",
+        arg=before,
+    )
+    assert page.locator('tr.choosable[data-mark="mine"]').count() == 1
+    assert page.locator('.viewer[data-mark="mine"][data-atoms]').count() == 1
+    assert page.evaluate("document.activeElement.dataset.mark") == "mine"
+    assert page.locator('th[aria-sort="ascending"]').inner_text().strip().lower() == "formula"
+    formulas = page.locator("tr.choosable strong").all_inner_texts()
+    assert formulas == sorted(formulas)
+
+
 def test_a_run_is_started_watched_and_stopped_from_the_page(page: Any, address: str) -> None:
     page.goto(address)
     page.get_by_label("Objective").fill("a copper-gold intermetallic, bulk modulus above 100 GPa")
@@ -179,6 +202,7 @@ def test_a_run_is_started_watched_and_stopped_from_the_page(page: Any, address: 
     page.context.set_offline(False)
     heard = int(page.evaluate("document.body.dataset.events || '0'"))
     told(page, heard + 1)
+    what_is_looked_at_stays(page)
     page.get_by_role("button", name="Stop").click()
     page.locator(".chip.interrupted").wait_for()
     other.locator(".chip.interrupted").wait_for()

@@ -1,6 +1,6 @@
 // Candidates of a run: the table that can be sorted, and what is drawn of them.
 
-import { h, chip, dialog, table } from "./dom.js";
+import { h, arrange, chip, dialog, redraw, table } from "./dom.js";
 import { titleOf } from "./api.js";
 import { plot } from "./plots.js";
 import { recordButton } from "./record.js";
@@ -18,39 +18,59 @@ export function verdictText(target, names) {
   return `${titleOf(names, target.property)} ${target.relation} ${limit} ${target.unit ?? ""}`.trim();
 }
 
-export function candidateTable(candidates, { names, targets, run, choose, chosen }) {
-  const properties = [...new Set([...targets.map((target) => target.property), ...candidates.flatMap((each) => each.quantities.map((q) => q.name))])].filter((name) => !DULL.has(name) && candidates.some((each) => quantityOf(each, name))).slice(0, 6);
-  const columns = [
-    { name: "#", value: (each) => each.rank, cell: (each) => each.rank, number: true },
-    { name: "Formula", value: (each) => each.formula, cell: (each) => h("strong", {}, each.formula) },
-    { name: "Verdict", value: (each) => (each.meets ? 0 : 1), cell: (each) => (each.meets ? chip("meets all", "met") : chip(worst(each), ANSWER[worst(each)])) },
-    { name: "Novelty", value: (each) => each.novelty.label ?? "", cell: (each) => chip(each.novelty.label ?? "") },
-    { name: "Space group", value: (each) => each.space_group_number ?? 0, cell: (each) => each.space_group },
-    ...properties.map((property) => ({
-      name: titleOf(names, property), number: true,
-      value: (each) => quantityOf(each, property)?.quantity.value ?? Infinity,
-      cell: (each) => { const found = quantityOf(each, property); return found ? recordButton(run, found.record, found.text) : h("span", { class: "hint" }, "–"); },
-    })),
-  ];
-  let order = { column: 0, down: false };
-  let shown = AT_FIRST;
-  const body = h("tbody");
+// The table, and `update`, which changes what has changed: order, rows opened and focus stay as they are.
+export function candidateTable({ names, run, choose, chosen }) {
+  let candidates = [], columns = [], order = { column: "#", down: false }, shown = AT_FIRST;
+  const rows = new Map();
+  const head = h("tr"), body = h("tbody");
   const more = h("button", { type: "button", class: "quiet", onclick: () => { shown += 100; draw(); } });
-  const heads = columns.map((column, index) => h("th", { scope: "col" }, h("button", { type: "button", onclick: () => { order = { column: index, down: order.column === index && !order.down }; draw(); } }, column.name)));
-  const element = h("div", {}, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Candidates" }, h("table", {}, h("thead", {}, h("tr", {}, heads)), body)), more);
+  const element = h("div", {}, h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Candidates" }, h("table", {}, h("thead", {}, head), body)), more);
+  function columnsFor(targets) {
+    const properties = [...new Set([...targets.map((target) => target.property), ...candidates.flatMap((each) => each.quantities.map((q) => q.name))])].filter((name) => !DULL.has(name) && candidates.some((each) => quantityOf(each, name))).slice(0, 6);
+    return [
+      { name: "#", value: (each) => each.rank, cell: (each) => each.rank, number: true },
+      { name: "Formula", value: (each) => each.formula, cell: (each) => h("strong", {}, each.formula) },
+      { name: "Verdict", value: (each) => (each.meets ? 0 : 1), cell: (each) => (each.meets ? chip("meets all", "met") : chip(worst(each), ANSWER[worst(each)])) },
+      { name: "Novelty", value: (each) => each.novelty.label ?? "", cell: (each) => chip(each.novelty.label ?? "") },
+      { name: "Space group", value: (each) => each.space_group_number ?? 0, cell: (each) => each.space_group },
+      ...properties.map((property) => ({
+        name: titleOf(names, property), number: true,
+        value: (each) => quantityOf(each, property)?.quantity.value ?? Infinity,
+        cell: (each) => { const found = quantityOf(each, property); return found ? recordButton(run, found.record, found.text) : h("span", { class: "hint" }, "–"); },
+      })),
+    ];
+  }
+  function rowOf(each) {
+    let row = rows.get(each.id);
+    if (!row) {
+      const pick = () => { choose(row.candidate); draw(); };
+      row = h("tr", { class: "choosable", tabindex: 0, onclick: pick, onkeydown: (event) => { if (event.key === "Enter" && event.target === event.currentTarget) pick(); } });
+      rows.set(each.id, row);
+    }
+    row.candidate = each;
+    // The rank moves with every newcomer; the rest of a row seldom changes.
+    redraw(row, [columns.map((column) => column.name), { ...each, rank: 0 }], () => columns.map((column) => h("td", { class: column.number ? "number" : "" }, column.cell(each))));
+    if (row.firstChild.textContent !== String(each.rank)) row.firstChild.textContent = String(each.rank);
+    row.setAttribute("aria-selected", String(each.id === chosen()));
+    return row;
+  }
   function draw() {
-    const value = columns[order.column].value;
+    const { value } = columns.find((column) => column.name === order.column) ?? columns[0];
     const sorted = [...candidates].sort((a, b) => { const x = value(a), y = value(b); const by = x < y ? -1 : x > y ? 1 : a.rank - b.rank; return order.down ? -by : by; });
-    heads.forEach((head, index) => { if (index === order.column) head.setAttribute("aria-sort", order.down ? "descending" : "ascending"); else head.removeAttribute("aria-sort"); });
+    columns.forEach((column, index) => { const cell = head.children[index]; if (column.name === order.column) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending"); else cell.removeAttribute("aria-sort"); });
     more.hidden = sorted.length <= shown;
     more.textContent = `Show more (${sorted.length - shown} left)`;
-    body.replaceChildren(...sorted.slice(0, shown).map((each) => h("tr", {
-      class: "choosable", tabindex: 0, "aria-selected": String(each.id === chosen()), onclick: () => { choose(each); draw(); },
-      onkeydown: (event) => { if (event.key === "Enter" && event.target === event.currentTarget) { choose(each); draw(); } },
-    }, columns.map((column) => h("td", { class: column.number ? "number" : "" }, column.cell(each))))));
+    arrange(body, sorted.slice(0, shown).map(rowOf));
   }
-  draw();
-  return element;
+  return {
+    element,
+    update(found, targets) {
+      candidates = found;
+      columns = columnsFor(targets);
+      redraw(head, columns.map((column) => column.name), () => columns.map((column) => h("th", { scope: "col" }, h("button", { type: "button", onclick: () => { order = { column: column.name, down: order.column === column.name && !order.down }; draw(); } }, column.name))));
+      draw();
+    },
+  };
 }
 
 export function worst(candidate) {

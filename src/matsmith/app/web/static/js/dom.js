@@ -28,6 +28,25 @@ export function fill(element, ...children) {
   return add(element, children);
 }
 
+// Give a parent these children in this order and touch no other: what is pressed, focused or turned meanwhile stays as it is.
+export function arrange(parent, wanted) {
+  const kept = new Set(wanted);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  wanted.forEach((node, index) => { if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null); });
+}
+
+const shownIn = new WeakMap();
+// Draw a place again only where what it shows has changed; what stood open in it stays open.
+export function redraw(place, shown, make) {
+  const key = JSON.stringify(shown);
+  if (shownIn.get(place) === key) return;
+  shownIn.set(place, key);
+  const open = place.querySelector("details")?.open;
+  fill(place, make());
+  const details = place.querySelector("details");
+  if (open && details) details.open = true;
+}
+
 export function toast(text, bad = false) {
   const shown = h("div", { class: bad ? "toast bad" : "toast" }, text);
   document.getElementById("toasts").append(shown);

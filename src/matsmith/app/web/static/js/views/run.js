@@ -1,17 +1,16 @@
 // One run: live while it is at work, whole when it has ended.
 
-import { get, post, text, properties, titleOf } from "../api.js";
-import { h, fill, complain, chip, seconds, table, dialog } from "../dom.js";
+import { get, post, properties, titleOf } from "../api.js";
+import { h, fill, arrange, redraw, complain, chip, seconds, table } from "../dom.js";
+import { candidatePanel } from "../candidate.js";
 import { candidateTable, targetPlots, convergence, verdictText } from "../candidates.js";
-import { structureView } from "../structure.js";
-import { recordButton, showRecord, recordBody } from "../record.js";
-import { recordFigures } from "../figures.js";
+import { recordButton } from "../record.js";
 
 const STAGES = { generate: "proposing", screen: "screening", relax: "relaxing", measure: "measuring" };
 
 export async function show(place, { rest: [name] }) {
   const names = await properties();
-  const state = { detail: null, chosen: null, source: null, live: {}, seen: 0, left: false };
+  const state = { detail: null, chosen: null, panel: null, source: null, live: {}, seen: 0, left: false };
   const title = h("div"), said = h("div"), live = h("div", { "aria-live": "polite" }), body = h("div");
   const log = h("div", { class: "log", tabindex: 0, role: "log", "aria-label": "What happens" });
   fill(place, title, said, live, body);
@@ -41,15 +40,18 @@ export async function show(place, { rest: [name] }) {
         detail.report_ready ? h("a", { class: "button quiet", href: `/api/runs/${encodeURIComponent(name)}/report`, target: "_blank", rel: "noopener" }, "Report") : null)));
   }
 
+  const where = h("strong"), sums = h("span", { class: "hint small" }), filled = h("span");
+  const bar = h("div", { class: "bar", role: "progressbar", "aria-label": "This stage", "aria-valuemin": 0, "aria-valuemax": 100 }, filled);
+  const progress = h("section", { class: "card", "aria-label": "Progress" }, h("div", { class: "row spread" }, where, sums), bar, log);
+
   function drawLive() {
     const now = state.live;
     const part = now.total ? now.done / now.total : 0;
-    fill(live, h("section", { class: "card", "aria-label": "Progress" },
-      h("div", { class: "row spread" },
-        h("strong", {}, now.round === undefined ? "Starting" : `Round ${now.round + 1}: ${STAGES[now.stage] ?? now.stage ?? ""} ${now.total ? `${now.done} of ${now.total}` : ""}`),
-        h("span", { class: "hint small" }, [`${now.judged ?? 0} judged`, `${now.met ?? 0} meet every target`, now.left ? `${seconds(now.left)} left` : ""].filter(Boolean).join(" · "))),
-      h("div", { class: "bar", role: "progressbar", "aria-label": "This stage", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(part * 100) }, h("span", { style: { width: `${100 * part}%` } })),
-      log));
+    where.textContent = now.round === undefined ? "Starting" : `Round ${now.round + 1}: ${STAGES[now.stage] ?? now.stage ?? ""} ${now.total ? `${now.done} of ${now.total}` : ""}`;
+    sums.textContent = [`${now.judged ?? 0} judged`, `${now.met ?? 0} meet every target`, now.left ? `${seconds(now.left)} left` : ""].filter(Boolean).join(" · ");
+    bar.setAttribute("aria-valuenow", String(Math.round(part * 100)));
+    filled.style.width = `${100 * part}%`;
+    arrange(live, [progress]);
   }
 
   function note(text, kind) {
@@ -101,72 +103,41 @@ export async function show(place, { rest: [name] }) {
     source.addEventListener("end", () => { source.close(); soon(200); });
   }
 
+  // Made once: what somebody has sorted, opened, turned or focused stays so while the run goes on.
+  const parts = Object.fromEntries(["targets", "candidates", "side", "plots", "critiques", "evidence", "rejected"].map((each) => [each, h("div")]));
+  const counted = h("h2");
+  const candidates = candidateTable({ names, run: name, choose, chosen: () => state.chosen?.id });
+  const listed = h("section", { class: "card" }, counted, candidates.element);
+
+  function choose(candidate) {
+    state.chosen = candidate;
+    if (state.panel?.id === candidate.id) { state.panel.update(candidate); return; }
+    state.panel = candidatePanel(candidate, { run: name, names, targets: () => state.detail.spec?.targets ?? [] });
+    fill(parts.side, state.panel.element);
+  }
+
   function drawBody() {
     const { detail } = state;
     const targets = detail.spec?.targets ?? [];
-    state.chosen = detail.candidates.find((each) => each.id === state.chosen?.id) ?? state.chosen ?? detail.candidates[0] ?? null;
-    const side = h("div");
-    const choose = (candidate) => { state.chosen = candidate; drawCandidate(side, candidate); };
-    const plots = [convergence(detail.rounds), ...targetPlots(detail.candidates, { targets, names, run: name, open: (candidate) => { choose(candidate); side.scrollIntoView({ block: "start" }); } })].filter(Boolean);
-    fill(body,
-      h("section", { class: "card" }, h("h2", {}, "Targets"), h("div", { class: "row" }, targets.map((target) => h("span", { class: "chip" }, verdictText(target, names))), wishes(detail.spec))),
-      detail.candidates.length
-        ? h("section", { class: "card" }, h("h2", {}, `Candidates: ${detail.candidates.filter((each) => each.meets).length} of ${detail.candidates.length} meet every target`),
-          candidateTable(detail.candidates, { names, targets, run: name, choose, chosen: () => state.chosen?.id }))
-        : h("p", { class: "hint" }, "Nothing has been judged yet."),
-      state.chosen ? side : null,
-      plots.length ? h("div", { class: "grid plots", style: { marginBottom: "1rem" } }, plots) : null,
-      critiques(detail), evidence(detail), rejected(detail));
-    if (state.chosen) choose(state.chosen);
+    arrange(body, Object.values(parts));
+    redraw(parts.targets, detail.spec, () => h("section", { class: "card" }, h("h2", {}, "Targets"), h("div", { class: "row" }, targets.map((target) => h("span", { class: "chip" }, verdictText(target, names))), wishes(detail.spec))));
+    redraw(parts.candidates, detail.candidates.length > 0, () => (detail.candidates.length ? listed : h("p", { class: "hint" }, "Nothing has been judged yet.")));
+    counted.textContent = `Candidates: ${detail.candidates.filter((each) => each.meets).length} of ${detail.candidates.length} meet every target`;
+    const chosen = detail.candidates.find((each) => each.id === state.chosen?.id) ?? state.chosen ?? detail.candidates[0];
+    if (chosen) choose(chosen);
+    candidates.update(detail.candidates, targets);
+    redraw(parts.plots, [detail.rounds, detail.candidates.map((each) => [each.id, each.meets, each.quantities])], () => {
+      const plots = [convergence(detail.rounds), ...targetPlots(detail.candidates, { targets, names, run: name, open: (candidate) => { choose(candidate); candidates.update(detail.candidates, targets); parts.side.scrollIntoView({ block: "start" }); } })].filter(Boolean);
+      return plots.length ? h("div", { class: "grid plots", style: { marginBottom: "1rem" } }, plots) : null;
+    });
+    redraw(parts.critiques, detail.rounds, () => critiques(detail));
+    redraw(parts.evidence, detail.evidence, () => evidence(detail));
+    redraw(parts.rejected, detail.rejected, () => rejected(detail));
   }
 
   function wishes(spec) {
     const chemistry = spec?.chemistry ?? {};
     return [...(chemistry.required ?? []).map((symbol) => h("span", { class: "chip" }, `with ${symbol}`)), ...(chemistry.excluded ?? []).map((symbol) => h("span", { class: "chip" }, `no ${symbol}`))];
-  }
-
-  async function drawCandidate(side, candidate) {
-    if (side.dataset.candidate === candidate.id) return;
-    side.dataset.candidate = candidate.id;
-    const stage = h("div", {}, h("p", { class: "hint" }, "Loading the structure…"));
-    const figures = h("div"), measured = h("div", { "aria-live": "polite" });
-    const path = `runs/${encodeURIComponent(name)}/candidates/${candidate.id}.cif`;
-    const pattern = h("button", { type: "button", class: "quiet", onclick: async () => {
-      pattern.disabled = true;
-      try { fill(measured, recordBody(await post("tools/xray_pattern", { structure: await text(path) }))); } catch (error) { complain(error); } finally { pattern.disabled = false; }
-    } }, "X-ray pattern");
-    fill(side, h("section", { class: "card", "aria-label": `Candidate ${candidate.formula}` },
-      h("div", { class: "row spread" }, h("h2", {}, candidate.formula, " ", h("span", { class: "hint small" }, [candidate.space_group, candidate.prototype].filter(Boolean).join(" · "))), candidate.meets ? chip("meets all", "met") : null),
-      h("div", { class: "grid" }, stage, h("div", {},
-        h("h3", {}, "Verdicts"), table(["target", "answer", "probability", "value"], candidate.verdicts.map((verdict) => verdictRow(verdict, candidate))),
-        h("h3", {}, "Everything measured"), table(["property", "value", "by"], candidate.quantities.map((q) => [q.title, recordButton(name, q.record, q.text), q.tool.replaceAll("_", " ")])),
-        candidate.warnings.length ? [h("h3", {}, "Warnings"), h("ul", { class: "small" }, candidate.warnings.map((text) => h("li", {}, text)))] : null,
-        h("p", { class: "hint small" }, `Proposed in round ${candidate.round + 1} by ${candidate.lineage?.strategy ?? "?"}; ${candidate.novelty.label ?? ""}. `, h("button", { type: "button", class: "plain", onclick: () => dialog(`Lineage of ${candidate.formula}`, h("pre", {}, JSON.stringify({ lineage: candidate.lineage, novelty: candidate.novelty, records: candidate.records }, null, 1))) }, "lineage")))),
-      figures, h("div", { class: "row" }, pattern), measured));
-    drawFigures(figures, candidate);
-    try {
-      const view = await structureView(path, candidate.formula);
-      fill(stage, view.box);
-    } catch (error) { fill(stage, h("p", { class: "hint" }, error.message)); }
-  }
-
-  // Figures of every record of a candidate that has some; a point leads to its record.
-  async function drawFigures(place, candidate) {
-    for (const id of new Set(candidate.quantities.map((q) => q.record))) {
-      try {
-        const record = await get(`runs/${encodeURIComponent(name)}/records/${id}`);
-        place.append(recordFigures(record, { open: () => showRecord(name, id) }));
-      } catch (error) { complain(error); }
-    }
-  }
-
-  function verdictRow(verdict, candidate) {
-    const target = state.detail.spec.targets[verdict.target] ?? {};
-    const found = candidate.quantities.find((q) => q.name === (verdict.property ?? target.property));
-    const record = verdict.record || found?.record;
-    const probability = verdict.probability === null || verdict.probability === undefined ? "" : `${Math.round(100 * verdict.probability)} %`;
-    const kind = { met: "met", "not met": "missed" }[verdict.answer] ?? "unknown";
-    return [verdictText({ ...target, property: target.property ?? verdict.property ?? "" }, names), chip(verdict.answer, kind), probability, found && record ? recordButton(name, record, found.text) : verdict.reason ?? ""];
   }
 
   function critiques(detail) {

@@ -176,7 +176,9 @@ def result_of(row: Row, record: Record) -> Result:
         return Result(row=row, failure=f"{failure.code}: {failure.message}", seconds=record.outcome.wall_s)
     found = record.quantities.get(row.value)
     if found is not None:
-        value, sigma = found.value * row.factor, found.sigma * row.factor
+        # Against the same potential's published value the run's own error counts, not what the potential is off by.
+        statistical: Any = record.outcome.facts.get("statistical_sigma") or {}
+        value, sigma = found.value * row.factor, statistical.get(row.value, found.sigma) * row.factor
     else:
         here: Any = record.outcome.facts
         for part in row.value.split("."):

@@ -98,6 +98,7 @@ def at_conditions(context: RunContext, name: str, *, elements: Iterable[str]) ->
         return {}
     from matsmith.tools.lammps.failures import DynamicsError
     from matsmith.tools.lammps.potentials import choose
+    from matsmith.tools.lammps.protocol import PREFERS
 
     given: dict[str, str | float] = {
         key: value for key, value in _SHORT.get(name, {}).items() if key in fields
@@ -111,5 +112,7 @@ def at_conditions(context: RunContext, name: str, *, elements: Iterable[str]) ->
     covered = {*elements, *(symbol for formula in named for symbol in parse_formula(formula))}
     # Without a potential the tool says why, as the typed failure of its record.
     with contextlib.suppress(DynamicsError):
-        given["potential"] = choose(sorted(covered), settings=context.settings).id
+        given["potential"] = choose(
+            sorted(covered), settings=context.settings, property_name=PREFERS.get(name)
+        ).id
     return given

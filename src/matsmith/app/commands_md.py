@@ -332,7 +332,7 @@ def _run_alloys(
     if many:
         arguments = {
             "cores": 1,
-            **({} if "potential_file" in arguments else _one_potential(alloys, settings)),
+            **({} if "potential_file" in arguments else _one_potential(alloys, declared.name, settings)),
             **arguments,
         }
     work = Sweep(settings=settings, ledger=_ledger(settings), seed=seed, processes=processes)
@@ -353,14 +353,15 @@ def _run_alloys(
     return [found[index] for index in range(len(alloys))]
 
 
-def _one_potential(alloys: Sequence[Alloy], settings: Settings) -> dict[str, str]:
+def _one_potential(alloys: Sequence[Alloy], name: str, settings: Settings) -> dict[str, str]:
     """One potential for all compositions of a sweep, the pure ends included; none where the protocol has to say that there is none."""
     from matsmith.tools.lammps.failures import DynamicsError
     from matsmith.tools.lammps.potentials import choose
+    from matsmith.tools.lammps.protocol import PREFERS
 
     elements = sorted({symbol for alloy in alloys for symbol in alloy.elements})
     try:
-        return {"potential": choose(elements, settings=settings).id}
+        return {"potential": choose(elements, settings=settings, property_name=PREFERS.get(name)).id}
     except DynamicsError:
         return {}
 

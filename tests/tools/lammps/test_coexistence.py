@@ -86,3 +86,15 @@ def test_guesses_close_in_from_both_sides() -> None:
     small = Bracket()
     small.after_melting(78.0, 73.0)
     assert small.after_freezing(70.0, 84.0) == 74.0
+
+
+def test_a_guess_far_off_is_left_in_growing_steps() -> None:
+    bracket, start, starts = Bracket(), 696.0, list[float]()
+    while start < 1511.0:
+        starts.append(start)
+        start = bracket.after_freezing(start, start)
+    # Gallium arsenide, guessed from its elements: five runs, not sixteen of 5 % each.
+    assert len(starts) == 4
+    assert bracket.said == f"above {starts[-1]:.0f} K"
+    assert starts[-1] < bracket.after_melting(start, start) < start
+    assert bracket.said == f"between {starts[-1]:.0f} and {start:.0f} K"

@@ -16,8 +16,10 @@ from matsmith.core.settings import Settings
 from matsmith.tools.lammps.failures import DynamicsError
 from matsmith.tools.lammps.potentials import Entry, catalogue, choose, covering
 from matsmith.tools.lammps.program import missing, program, styles
+from matsmith.tools.lammps.protocol import PREFERS
 from matsmith.tools.lammps.simulation import Simulation
 from matsmith.tools.lammps.structures import lattice_cell, repeated, usual_lattice
+from matsmith.tools.registry import get_tool, tool_names
 
 Simulate = Callable[..., Simulation]
 _ANIONS = ["C", "N", "O", "F", "Cl", "Br", "I", "S", "Se", "Te", "P", "As"]
@@ -146,6 +148,15 @@ def test_what_is_asked_for_changes_the_choice(md_settings: Settings) -> None:
         choose(["Si"], property_name=name, settings=md_settings).id != "si_tersoff"
         for name in ("elastic", "x")
     )
+
+
+def test_what_the_catalogue_is_good_or_poor_for_is_what_protocols_ask() -> None:
+    said = {word for entry in catalogue().values() for word in (*entry.good_for, *entry.poor_for)}
+    for name in tool_names():
+        if name.startswith("md_"):
+            get_tool(name)
+    assert said
+    assert said <= set(PREFERS.values())
 
 
 def test_a_weak_potential_says_so(md_settings: Settings) -> None:

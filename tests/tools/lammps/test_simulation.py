@@ -98,6 +98,15 @@ def test_a_finished_stage_is_read_back_and_another_request_is_not(
         simulate(copper(2)).stage("heat", _HEAT, steps=21, every=5)
 
 
+def test_a_finished_stage_that_lost_a_file_is_run_again(simulate: Simulate, copper: Copper) -> None:
+    done = simulate(copper(2)).stage("heat", _HEAT, steps=20, every=5)
+    for file in list(done.folder.rglob("final.data")):
+        file.unlink()
+    again = simulate(copper(2)).stage("heat", _HEAT, steps=20, every=5)
+    assert list(again.folder.rglob("final.data"))
+    np.testing.assert_allclose(again.thermo["pe"], done.thermo["pe"])
+
+
 def test_averages_frames_and_columns_are_read(simulate: Simulate, copper: Copper) -> None:
     stage = simulate(copper(2)).stage("sample", _SAMPLE, steps=500, every=50, columns=("c_far[4]",))
     assert stage.profile("temps").shape == (5, 3)

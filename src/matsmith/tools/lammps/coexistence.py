@@ -26,6 +26,7 @@ _LEFT = 0.5
 _BINS = 20
 _SOLID, _LIQUID = 0.25, 0.6
 _GONE = 0.12
+_FIRST_STEP, _LARGEST_STEP = 0.06, 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,22 +131,39 @@ class Bracket:
     """What is known of the melting temperature: all froze that began at `low_k`, all melted that began at `high_k`.
 
     Where the last atoms freeze or melt, the temperature overshoots in a small cell: the beginnings bound it more surely than the ends.
+    While only one side is known each step is twice the last one: a guess from the elements may lie at a third of a compound's.
     """
 
     low_k: float = 0.0
     high_k: float = math.inf
+    steps: int = 0
 
     def after_freezing(self, start_k: float, final_k: float) -> float:
         """The next guess where all froze and the heat set free stopped at `final_k`: it melts above `start_k`."""
         self.low_k = max(self.low_k, start_k)
-        return self._next(1.05 * final_k)
+        return self._next(final_k, 1 + self._step())
 
     def after_melting(self, start_k: float, final_k: float) -> float:
         """The next guess where all melted and the heat taken up stopped at `final_k`: it melts below `start_k`."""
         self.high_k = min(self.high_k, start_k)
-        return self._next(0.95 * final_k)
+        return self._next(final_k, 1 / (1 + self._step()))
 
-    def _next(self, alone: float) -> float:
+    @property
+    def said(self) -> str:
+        """What is known, in words."""
+        if not math.isfinite(self.high_k):
+            return f"above {self.low_k:.0f} K"
+        return (
+            f"between {self.low_k:.0f} and {self.high_k:.0f} K"
+            if self.low_k > 0
+            else f"below {self.high_k:.0f} K"
+        )
+
+    def _step(self) -> float:
+        self.steps += 1
+        return min(_FIRST_STEP * 2 ** (self.steps - 1), _LARGEST_STEP)
+
+    def _next(self, final_k: float, factor: float) -> float:
         if self.low_k > 0 and math.isfinite(self.high_k):
             return 0.5 * (self.low_k + self.high_k)
-        return alone
+        return factor * final_k

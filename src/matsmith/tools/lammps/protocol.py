@@ -32,7 +32,7 @@ from matsmith.core.settings import Settings
 from matsmith.models.potentials.interface import PotentialRefusal
 from matsmith.tools import potential as learned_potential
 from matsmith.tools.base import Args, Deps, Tool, tool
-from matsmith.tools.lammps import sanity
+from matsmith.tools.lammps import model_errors, sanity
 from matsmith.tools.lammps.failures import DynamicsError
 from matsmith.tools.lammps.potentials import Choice, choose
 from matsmith.tools.lammps.process import Limits
@@ -229,6 +229,10 @@ class Md:
 RunProtocol = Callable[..., Outcome]
 
 
+PREFERS: dict[str, str] = {}
+"""By which property a protocol's potential is chosen; filled as protocols are declared, so ask after the tool was loaded."""
+
+
 def protocol(
     *,
     name: str,
@@ -239,6 +243,8 @@ def protocol(
     version: str = "1",
 ) -> Callable[[RunProtocol], Tool]:
     """Declare a protocol; `prefers` is the property by which the potential is chosen where several cover the elements."""
+    if prefers is not None:
+        PREFERS[name] = prefers
 
     def declare(run: RunProtocol) -> Tool:
         args_type = get_type_hints(run)["args"]
@@ -272,8 +278,8 @@ def protocol(
 
 
 def identity(settings: Settings) -> str:
-    """What results depend on besides their arguments: the catalogue, the program's release, and the learned potential."""
-    return f"{_catalogue_hash()}:{_release()}:{learned_potential.identity(settings)}"
+    """What results depend on besides their arguments: the catalogue, the program's release, the learned potential, and the errors assumed."""
+    return f"{_catalogue_hash()}:{_release()}:{learned_potential.identity(settings)}:{model_errors.VERSION}"
 
 
 @lru_cache(maxsize=1)
@@ -308,14 +314,21 @@ def _run(run: RunProtocol, args: MdArgs, *, deps: Deps, name: str, prefers: str 
         outcome = run(args, system=system, md=md)
     if outcome.failure is not None:
         return outcome
+    quantities, statistical = model_errors.with_model_errors(
+        outcome.quantities, learned=system.choice.learned
+    )
     facts: dict[str, JsonValue] = {
+        "statistical_sigma": {name: float(f"{sigma:.4g}") for name, sigma in statistical.items()},
         "potential": system.choice.id,
         "potential_reason": system.choice.reason,
         "folder": str(folder),
     }
     warnings = dict.fromkeys((*outcome.warnings, *md.warnings))
+    if statistical:
+        warnings[model_errors.SAID] = None
     return outcome.model_copy(
         update={
+            "quantities": quantities,
             "facts": {**outcome.facts, **facts},
             "warnings": tuple(warnings),
             "method": outcome.method or md.method(name, steps=0, atoms=len(system.atoms), ensemble="at rest"),

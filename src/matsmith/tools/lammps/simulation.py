@@ -24,7 +24,17 @@ from matsmith.tools.lammps.process import OUTPUT, Limits, follow, launched
 from matsmith.tools.lammps.program import idle_cores, program, styles, usual_cores, version
 from matsmith.tools.lammps.rendering import Value
 from matsmith.tools.lammps.scripts import Plan, plan_of, script_of
-from matsmith.tools.lammps.stage import COLUMNS, FINAL, Stage, part_folder, read_state, row_of, write_state
+from matsmith.tools.lammps.stage import (
+    COLUMNS,
+    FINAL,
+    Stage,
+    files_of,
+    part_folder,
+    read_state,
+    row_of,
+    whole,
+    write_state,
+)
 from matsmith.tools.lammps.structures import elements_of, from_data, restricted, to_data
 
 if TYPE_CHECKING:
@@ -124,7 +134,7 @@ class Simulation:
         key = self._key(plan, start)
         folder = self.folder / name
         state = read_state(folder)
-        if state.get("key") != key or not (folder / "start.data").exists():
+        if state.get("key") != key or not whole(folder, state):
             sanity.check_work(plan.atoms, steps, self.choice, cores=plan.cores, limits=self.limits)
             if folder.exists():
                 shutil.rmtree(folder)
@@ -264,7 +274,7 @@ class Simulation:
                     parts = _parts_left(folder, parts)
                     continue
                 raise self._told(error, plan, part) from error
-            state.update(done=True, wall_s=float(state["wall_s"]) + wall_s)
+            state.update(done=True, wall_s=float(state["wall_s"]) + wall_s, files=files_of(folder))
             write_state(folder, state)
             return
 

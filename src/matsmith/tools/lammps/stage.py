@@ -7,7 +7,7 @@ the next one began are dropped, as those steps were done again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -185,6 +185,18 @@ class Stage:
     def frames(self, name: str) -> FloatArray:
         """Positions (n_frames, n, 3) of NAME.dump in Å, not folded."""
         return self.dump(name).positions
+
+
+def whole(folder: Path, state: Mapping[str, Any]) -> bool:
+    """Whether the files of a stage are still there: what it starts from and, when it is done, all that it left. A cleaner of caches may have been."""
+    if not (folder / "start.data").exists():
+        return False
+    return not state.get("done") or all((folder / name).exists() for name in state.get("files", ()))
+
+
+def files_of(folder: Path) -> list[str]:
+    """The files of a stage, by their names within its folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def part_folder(folder: Path, number: int) -> Path:

@@ -71,7 +71,7 @@ def expansion_at(
     title="Thermal expansion by molecular dynamics",
     measures=("thermal_expansion_at_temperature", "density_at_temperature"),
     cost_s=120.0,
-    prefers="thermal_expansion",
+    prefers="expansion",
 )
 def run(args: ExpansionArgs, *, system: System, md: Md) -> Outcome:
     """Linear thermal expansion (1/K), cell and density against temperature, at constant pressure.

@@ -130,7 +130,7 @@ def _bend(x: FloatArray, y: FloatArray) -> tuple[float, tuple[float, float], tup
     title="Glass by quenching from the melt",
     measures=(),
     cost_s=300.0,
-    prefers="liquid",
+    prefers="glass",
 )
 def run(args: GlassArgs, *, system: System, md: Md) -> Outcome:
     """Quench a melt to a glass: density, radial distribution, structure factor, and the glass transition at that rate.

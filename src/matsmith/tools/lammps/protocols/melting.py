@@ -47,7 +47,7 @@ class MeltingArgs(MdArgs):
         le=20000.0,
         description="length of each two-phase run in ps; by default from the atoms' speed",
     )
-    attempts: int = Field(default=6, ge=2, le=20, description="most two-phase runs")
+    attempts: int = Field(default=8, ge=2, le=20, description="most two-phase runs")
     size: int = Field(default=2000, ge=250, le=500000, description="atoms aimed at in the two-phase cell")
 
 

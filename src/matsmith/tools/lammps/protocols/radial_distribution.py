@@ -106,7 +106,7 @@ def structure_of(
     title="Radial distribution, coordination and structure factor",
     measures=(),
     cost_s=60.0,
-    prefers="structure",
+    prefers="radial_distribution",
 )
 def run(args: RadialDistributionArgs, *, system: System, md: Md) -> Outcome:
     """Radial distribution, coordination number and structure factor of a crystal or its melt at a temperature.

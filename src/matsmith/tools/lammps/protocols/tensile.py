@@ -119,7 +119,7 @@ def read_curve(strain: FloatArray, stress_gpa: FloatArray) -> Curve:
     title="Tensile test by molecular dynamics",
     measures=(),
     cost_s=300.0,
-    prefers="elastic",
+    prefers="tensile",
 )
 def run(args: TensileArgs, *, system: System, md: Md) -> Outcome:
     """Stress-strain curve of a cubic crystal or random alloy without defects: Young's modulus along the direction, proof stress, strength.

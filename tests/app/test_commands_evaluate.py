@@ -30,7 +30,8 @@ def folder(home: Path) -> Path:
 def test_a_folder_is_judged_and_the_results_stand_beside_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", "made", "--condition", "density=3.6", "--json"]) == 0
+    conditions = ["--condition", "density=3.6", "--condition", "bulk-modulus=160"]
+    assert main(["evaluate", "made", *conditions, "--json"]) == 0
     shown = capsys.readouterr()
     found = json.loads(shown.out)
     assert found == json.loads((folder.with_name("made-evaluation") / "evaluation.json").read_text())
@@ -41,6 +42,7 @@ def test_a_folder_is_judged_and_the_results_stand_beside_it(
     assert values["structure_valid"]["low"] < 0.75 < values["structure_valid"]["high"]
     assert values["unique"]["value"] == 0.5
     assert values["hit_density_g_cm3"]["value"] == 0.5
+    assert values["hit_bulk_modulus_gpa"]["value"] is None
     assert "measuring: 4 of 4" in shown.err
     assert main(["evaluate", "made", "--reference", "made", "--match", "--first", "2"]) == 0
     table = capsys.readouterr().out
@@ -55,6 +57,8 @@ def test_a_folder_is_judged_and_the_results_stand_beside_it(
         (["made", "--split", "test"], "--reference"),
         (["made", "--condition", "density"], "density=5"),
         (["made", "--condition", "softness=5"], "softness"),
+        (["made", "--condition", "density=nan"], "from 0.001 to 100"),
+        (["made", "--condition", "crystal_system=99"], "triclinic"),
         (["made", "--out", "made"], "among the samples"),
         (["made", "--out", "made/0.cif"], "is a file"),
         (["nowhere"], "nowhere"),

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from matsmith.app.commands_md import own_arguments, protocol_named, protocol_names
+from matsmith.app.commands_md import options_of, own_arguments, protocol_named, protocol_names
 from matsmith.app.main import main
-from matsmith.app.md_view import sweep_notes
+from matsmith.app.md_view import example_call, sweep_notes
 from matsmith.core.errors import UsageError
 from matsmith.core.record import Outcome, Record
 from matsmith.core.settings import Settings
+from matsmith.tools.base import Tool
 from matsmith.tools.lammps.program import missing
 
 needs_lammps = pytest.mark.skipif(missing(Settings()) is not None, reason="LAMMPS is not installed")
@@ -144,3 +148,69 @@ def test_what_a_sweep_warns_of_is_told_once() -> None:
     )  # fmt: skip
     assert len(sweep_notes([many])) == 9
     assert sweep_notes([many])[-1] == "and 3 more, in the records"
+
+
+def _given_by(call: str, tool: Tool) -> dict[str, Any]:
+    """The arguments that a call of `matsmith md NAME` stands for; what the command itself takes is told apart."""
+    words = shlex.split(call)
+    assert words[:3] == ["matsmith", "md", tool.name.removeprefix("md_")]
+    own: dict[str, Any] = {}
+    rest = words[3:]
+    while rest and rest[0] in ("--element", "--structure", "--alloy"):
+        own[rest[0].removeprefix("--")] = rest[1]
+        rest = rest[2:]
+    return {**own, **own_arguments(tool, rest)}
+
+
+@pytest.mark.parametrize("name", protocol_names())
+def test_the_example_of_every_protocol_is_one_that_it_takes(
+    home: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert home.is_dir()
+    tool = protocol_named(name)
+    call = example_call(tool, options=options_of(tool))
+    given = _given_by(call, tool)
+    subject = [key for key in ("element", "structure", "alloy") if key in given]
+    assert len(subject) == 1
+    if name in ("mixing_energy", "monte_carlo"):
+        assert subject != ["element"], "an alloy is needed"
+    tool.args.model_validate({key: value for key, value in given.items() if key != "alloy"})
+    assert main(["md", name, "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert call in shown
+    assert "matsmith tool" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "found"),
+    [
+        ("tensile", ["--direction", "1,1,0"], {"direction": [1, 1, 0]}),
+        ("tensile", ["--direction=-1, 1, 0"], {"direction": [-1, 1, 0]}),
+        ("tensile", ["--direction", "[1, 1, 0]"], {"direction": [1, 1, 0]}),
+        ("surface", ["--plane", "1,1,1"], {"plane": [1, 1, 1]}),
+        ("monte_carlo", ["--temperatures", "400,700.5"], {"temperatures_k": [400, 700.5]}),
+        ("monte_carlo", ["--temperatures", "400"], {"temperatures_k": [400]}),
+        ("free_energy", ["--compare", "hcp,bcc"], {"compare": ["hcp", "bcc"]}),
+        ("neb", ["--end", "a,b.cif"], {"end": "a,b.cif"}),
+    ],
+)
+def test_lists_are_written_with_commas(name: str, words: list[str], found: dict[str, Any]) -> None:
+    tool = protocol_named(name)
+    assert own_arguments(tool, words) == found
+    needed = {"temperature_k": 300} if name == "free_energy" else {}
+    tool.args.model_validate(needed | found)
+
+
+def test_a_list_that_is_none_is_refused_by_the_protocol() -> None:
+    tool = protocol_named("tensile")
+    for text in ("1,1", "1,,0", "north"):
+        with pytest.raises(ValidationError):
+            tool.args.model_validate(own_arguments(tool, ["--direction", text]))
+
+
+def test_half_a_unit_is_not_left_over_in_an_options_name() -> None:
+    neb, glass, tensile = (protocol_named(name) for name in ("neb", "glass", "tensile"))
+    assert options_of(neb)["force_ev_per_angstrom"] == "--force-ev-per-angstrom"
+    assert options_of(glass)["rate_k_per_ps"] == "--rate-k-per-ps"
+    assert options_of(tensile)["rate_per_s"] == "--rate"
+    assert own_arguments(neb, ["--force-ev-per-angstrom", "0.05"]) == {"force_ev_per_angstrom": 0.05}

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ from matsmith.core.errors import DataError, UsageError
 from matsmith.core.settings import Settings
 from matsmith.knowledge.project_summaries import exchange_for
 from matsmith.models.diffusion.data_format import LOWEST, load_table
-from matsmith.tools import training_table
+from matsmith.tools import training_builder, training_table
 from matsmith.tools.training_table import Assembled, TableSettings, assemble, check_sources, crystal_at
 
 
@@ -145,3 +148,60 @@ def test_sources_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     for wrong in ({"max_atoms": 0}, {"workers": 0}, {"limit": 0}, {"split": "row"}, {"moduli": "guessed"}):
         with pytest.raises(UsageError):
             TableSettings(**wrong)  # pyright: ignore[reportArgumentType]
+
+
+def _stopped_before_the_end(monkeypatch: pytest.MonkeyPatch, make: Callable[[], object]) -> None:
+    """What a kill between the last block and the finished table leaves behind."""
+
+    def full(*_: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training_table, "save_table", full)
+        with pytest.raises(OSError, match="disk full"):
+            make()
+
+
+def test_a_build_that_goes_on_gives_the_moduli_of_one_in_a_single_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = str(_cifs(tmp_path / "cifs"))
+
+    def found(*_: object, **__: object) -> list[float]:
+        return [158.1237861, 23.4564321]
+
+    monkeypatch.setattr(training_table, "static_moduli", found)
+    whole = _made(tmp_path, source, moduli="static").table.properties["bulk_modulus_gpa"]
+    _stopped_before_the_end(monkeypatch, lambda: _made(tmp_path, source, moduli="static"))
+    resumed = _made(tmp_path, source, moduli="static").table.properties["bulk_modulus_gpa"]
+    np.testing.assert_array_equal(whole, resumed)
+
+
+def test_labels_of_other_references_are_not_mixed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / training_builder.METHOD).write_text("{}")
+    edge = 4.12 * np.eye(3)
+    row = {
+        "key": "AB_cP2_221_b_a|Cs,Cl", "problem": "", "lattice": edge.tolist(), "species": ["Cs", "Cl"],
+        "positions": [[0, 0, 0], [0.5, 0.5, 0.5]], "energy_ev_per_atom": -3.2, "bulk_modulus_gpa": None,
+    }  # fmt: skip
+    (work / training_builder.ROWS).write_text(json.dumps(row) + "\n")
+    above = "energy_above_hull_ev_per_atom"
+
+    def referred(lowest_ev: float) -> None:
+        text = f"formula,formation_energy_eV_per_atom\nCs,0.0\nCl2,0.0\nCsCl,{lowest_ev}\n"
+        (tmp_path / "mp_formation_energy.csv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+
+    def made() -> Assembled:
+        return _made(tmp_path, str(work), moduli="none")
+
+    # Caesium is none of the elements of the phases that ship: at first there is no label at all.
+    assert above not in made().table.properties
+    _stopped_before_the_end(monkeypatch, made)
+    referred(-2.2)
+    first = made().table.properties[above]
+    assert np.isfinite(first).all()
+    _stopped_before_the_end(monkeypatch, made)
+    referred(-3.2)
+    np.testing.assert_allclose(made().table.properties[above], first + 1.0, atol=1e-3)

@@ -218,7 +218,13 @@ def protocol_names() -> list[str]:
 
 
 def own_arguments(declared: Tool, words: Sequence[str]) -> dict[str, Any]:
-    """Read `--temperature 600 --strain=0.01` as the protocol's arguments; a unit at the end of a name may be left out. Raises `UsageError`."""
+    """Read `--temperature 600 --strain=0.01` as the protocol's arguments; a unit at the end of a name may be left out. Raises `UsageError`.
+
+    A list is written with commas, `--direction 1,1,0`, or as JSON.
+    """
+    from matsmith.app.md_view import list_fields
+
+    lists = list_fields(declared.schema())
     fields = {name for name in declared.args.model_fields if name not in _OWN}
     short = {_option(name): name for name in fields}
     found: dict[str, Any] = {}
@@ -241,12 +247,14 @@ def own_arguments(declared: Tool, words: Sequence[str]) -> dict[str, Any]:
         if not sign:
             alone = not rest or (rest[0].startswith("--") and len(rest[0]) > 2)
             value = "true" if alone else rest.pop(0)
-        found[field] = _value(value)
+        found[field] = _list(value) if field in lists else _value(value)
     return found
 
 
 def _option(field: str) -> str:
-    return next((field.removesuffix(unit) for unit in _UNITS if field.endswith(unit)), field)
+    """A field's name as an option has it: without its unit, but never without half of one."""
+    short = next((field.removesuffix(unit) for unit in _UNITS if field.endswith(unit)), field)
+    return field if short.endswith("_per") else short
 
 
 def _options_text(fields: set[str]) -> str:
@@ -258,6 +266,16 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def _list(text: str) -> Any:
+    """What stands between commas; JSON as it is."""
+    plain = text.strip()
+    return (
+        _value(plain)
+        if plain.startswith("[") or plain == "null"
+        else [_value(part) for part in plain.split(",")]
+    )
 
 
 def _check_subject(arguments: Mapping[str, Any], *, alloy: str | None, sweep: str | None) -> None:
@@ -462,5 +480,9 @@ def _show_potentials(element: str | None, alloy: str | None, *, as_json: bool) -
 def _help(declared: Tool, settings: Settings) -> Any:
     from matsmith.app.md_view import protocol_help
 
-    options = {name: "--" + _option(name).replace("_", "-") for name in declared.args.model_fields}
-    return protocol_help(declared, settings, options=options)
+    return protocol_help(declared, settings, options=options_of(declared))
+
+
+def options_of(declared: Tool) -> dict[str, str]:
+    """Fields of a protocol's arguments -> the options that they are given by."""
+    return {name: "--" + _option(name).replace("_", "-") for name in declared.args.model_fields}

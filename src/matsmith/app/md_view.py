@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from matsmith.tools.lammps.potentials import Entry
 
 _MOST_NOTES = 8
+# As tools say it at the end of their descriptions: a call of `matsmith tool` with JSON, or one that needs no change.
+_EXAMPLE = re.compile(r"Example: (?:`(?P<call>[^`\n]+)`|matsmith tool \w+ --args '(?P<args>[^'\n]+)')")
 
 
 def protocols_table(tools: Sequence[Tool], settings: Settings) -> RenderableType:
@@ -56,13 +61,14 @@ def potentials_table(entries: Sequence[Entry]) -> RenderableType:
 
 
 def protocol_help(tool: Tool, settings: Settings, *, options: Mapping[str, str]) -> RenderableType:
-    """What a protocol does and its options, with an example."""
+    """What a protocol does and its options, with its example."""
     from rich.console import Group
     from rich.padding import Padding
     from rich.text import Text
 
+    schema = tool.schema()
     table = plain_table("Option", "Type", "Default", "")
-    for name, entry in cast("dict[str, dict[str, Any]]", tool.schema().get("properties", {})).items():
+    for name, entry in cast("dict[str, dict[str, Any]]", schema.get("properties", {})).items():
         default = entry.get("default")
         table.add_row(
             Text(options[name], style="label", no_wrap=True),
@@ -74,17 +80,46 @@ def protocol_help(tool: Tool, settings: Settings, *, options: Mapping[str, str])
     parts: list[RenderableType] = [
         Text.assemble((f"matsmith md {short}", "label"), f"  {tool.title}, about {cost_text(tool.cost_s)}"),
         Text(),
-        Text("\n".join(line.strip() for line in tool.description.splitlines())),
+        Text("\n".join(line.strip() for line in _EXAMPLE.sub("", tool.description).strip().splitlines())),
         Text(),
         table,
         Text(),
+        *([Text("Lists are written with commas, as in 1,1,0", style="quiet")] if list_fields(schema) else []),
         Text("--alloy, --sweep, --seed, --out and --json: see matsmith md --help", style="quiet"),
-        Text(f"matsmith md {short} --element Cu", style="quiet"),
+        Text(example_call(tool, options=options), style="quiet", no_wrap=True, overflow="ignore"),
     ]
     missing = tool.missing(settings)
     if missing:
         parts += [Text(), Text(f"Cannot run here: {missing}", style="unknown")]
     return Padding(Group(*parts), (0, 0, 0, 1), expand=False)
+
+
+def example_call(tool: Tool, *, options: Mapping[str, str]) -> str:
+    """The example of a protocol's own description as a call of `matsmith md`; of one without an example, the call for its help."""
+    short = tool.name.removeprefix("md_")
+    found = _EXAMPLE.search(tool.description)
+    if found is None:
+        return f"matsmith md {short} --help"
+    if found["args"] is None:
+        return found["call"]
+    arguments: dict[str, Any] = json.loads(found["args"])
+    words = [f"{options[name]} {_as_word(value)}" for name, value in arguments.items()]
+    return " ".join([f"matsmith md {short}", *words])
+
+
+def list_fields(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the arguments of a tool's schema that take a list."""
+    return frozenset(
+        name
+        for name, entry in schema.get("properties", {}).items()
+        if any(kind.get("type") == "array" for kind in (entry, *entry.get("anyOf", ())))
+    )
+
+
+def _as_word(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(_as_word(each) for each in cast("list[Any]", value))
+    return shlex.quote(value if isinstance(value, str) else json.dumps(value))
 
 
 def sweep_table(alloys: Sequence[Alloy], records: Sequence[Record]) -> RenderableType:

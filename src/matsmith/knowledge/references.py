@@ -264,7 +264,7 @@ def references_for(
         if tier == "optimade":
             return _from_optimade(system, provider=optimade or "mp", cache_dir=cache_dir)
         if tier == "dft_table":
-            return _from_table(system, data_dir, cache_dir, _stamp(data_dir))
+            return _from_table(system, data_dir, cache_dir, table_stamp(data_dir))
         return _from_shipped(system).with_phases(extra_phases)
 
     if only is not None:
@@ -416,10 +416,11 @@ def _from_shipped(system: tuple[str, ...]) -> ReferenceSet:
 
 def known_tables(data_dir: Path | None, *, cache_dir: Path | None = None) -> KnownTables:
     """Return the tables of a folder, kept in memory between calls while the table of formation energies stays the same."""
-    return _kept_tables(data_dir, cache_dir, _stamp(data_dir))
+    return _kept_tables(data_dir, cache_dir, table_stamp(data_dir))
 
 
-def _stamp(data_dir: Path | None) -> int:
+def table_stamp(data_dir: Path | None) -> int:
+    """When the table of formation energies of a folder was written last, in ns; 0 where there is none."""
     if data_dir is None:
         return 0
     try:

@@ -18,6 +18,7 @@ from typing import Any
 
 from matsmith.core.crystal import Crystal
 from matsmith.core.errors import DataError, UsageError, WorkerError
+from matsmith.core.orphans import end_with_parent
 from matsmith.core.settings import Settings
 from matsmith.models.diffusion.data_builder import SourceRow
 from matsmith.tools.potential import NAME, is_default, name_of, weights_hash
@@ -202,7 +203,7 @@ def _in_processes(
         mode="json", exclude={"openai_api_key", "mp_api_key", "models"}, exclude_none=True
     )
     waiting = iter(groups)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         running: set[Future[list[Row]]] = set()
         try:
             while True:

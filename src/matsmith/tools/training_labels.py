@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from matsmith.core.errors import DataError, SpecError
 from matsmith.knowledge.calibration import PRESSURE_DERIVATIVES, calibration
-from matsmith.knowledge.references import ReferenceSet, references_for
+from matsmith.knowledge.references import ReferenceSet, references_for, table_stamp
 from matsmith.tools.equation_of_state import VOLUME_FACTORS, fit_birch_murnaghan
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ class Hulls:
         self._data_dir, self._cache_dir = data_dir, cache_dir
         self._held: dict[frozenset[str], ReferenceSet | None] = {}
         self.tiers: Counter[str] = Counter()
+
+    @property
+    def stamp(self) -> str:
+        """The references that labels rest on at this moment: the tier that is asked first, and the age of its table."""
+        time_ns = table_stamp(self._data_dir)
+        return f"dft_table:{time_ns};" if time_ns else "shipped;"
 
     def references(self, elements: Iterable[str]) -> ReferenceSet | None:
         """The competing phases of a system at hand on this machine, or None where no source covers it."""

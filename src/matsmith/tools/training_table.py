@@ -139,7 +139,7 @@ def _read(
         if path.suffix == ".npz":
             return load_table(path), skipped
         if path.is_dir() and is_work(path):
-            rows, stamp = decorated_rows(path, hulls), _stamp(path / ROWS)
+            rows, stamp = decorated_rows(path, hulls), _stamp(path / ROWS) + hulls.stamp
         elif path.is_dir():
             rows, stamp = rows_of_folder(path), "".join(_stamp(file) for file in sorted(path.rglob("*.cif")))
         else:
@@ -254,8 +254,10 @@ def _fill_static(
         group = todo[start : start + _GROUP]
         found = static_moduli([arrays for _, _, arrays in group], potential=potential)
         for (row, digest, _), gpa in zip(group, found, strict=True):
-            append_line(kept, {"crystal": digest, "gpa": round(gpa, 3) if np.isfinite(gpa) else None})
-            values[row] = gpa
+            # As it is kept: a build that goes on gives what one in a single go gives.
+            told = round(gpa, 3) if np.isfinite(gpa) else None
+            append_line(kept, {"crystal": digest, "gpa": told})
+            values[row] = np.nan if told is None else told
         if report is not None:
             report("bulk moduli", start + len(group), len(todo))
 

@@ -94,3 +94,46 @@ def test_a_manifest_gives_the_values_that_can_be_measured() -> None:
         property_name("softness")
     with pytest.raises(UsageError, match="no value"):
         condition_value("density_g_cm3", "much")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("density_g_cm3", "nan"),
+        ("density_g_cm3", "inf"),
+        ("density_g_cm3", "-5"),
+        ("density_g_cm3", "0"),
+        ("bulk_modulus_gpa", "-1"),
+        ("bulk_modulus_gpa", "1e308"),
+        ("formation_energy_ev_per_atom", "-inf"),
+        ("energy_above_hull_ev_per_atom", "NaN"),
+        ("crystal_system", "99"),
+        ("crystal_system", "-1"),
+        ("crystal_system", "2.5"),
+        ("space_group", "0"),
+        ("space_group", "231"),
+        ("atoms", "0"),
+    ],
+)
+def test_what_no_crystal_has_is_refused_and_left_out_of_a_manifest(name: str, text: str) -> None:
+    with pytest.raises(UsageError, match="is no value of") as caught:
+        condition_value(name, text)
+    assert caught.value.hint.startswith("Give ")
+    assert wanted_values({"conditions": {name: float(text)}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("density_g_cm3", "22.6", 22.6),
+        ("formation_energy_ev_per_atom", "-4.5", -4.5),
+        ("energy_above_hull_ev_per_atom", "0", 0.0),
+        ("crystal_system", "0", 0.0),
+        ("crystal_system", "Triclinic", 0.0),
+        ("crystal_system", "6", 6.0),
+        ("space_group", "230", 230.0),
+        ("atoms", "1", 1.0),
+    ],
+)
+def test_what_a_crystal_can_have_is_taken(name: str, text: str, value: float) -> None:
+    assert condition_value(name, text) == value

@@ -47,6 +47,14 @@ def test_compositions_are_balanced_by_the_pinned_table(formula: str, valid: bool
     assert is_composition_valid(formula) is valid
 
 
+@pytest.mark.parametrize("table", ["icsd24", "smact14"])
+@pytest.mark.parametrize(
+    ("formula", "valid"), [("RfO2", False), ("Og", True), ("OgTs", False), ("UO2", True)]
+)
+def test_elements_that_nobody_has_charges_of_are_no_crash(formula: str, *, valid: bool, table: str) -> None:
+    assert is_composition_valid(formula, table=table) is valid
+
+
 def test_the_tables_are_those_that_were_pinned() -> None:
     told = composition_method()
     assert "icsd24 0c6229579793" in told

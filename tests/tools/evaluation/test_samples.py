@@ -99,19 +99,24 @@ def test_a_manifest_says_what_was_asked_and_which_files_count(tmp_path: Path) ->
 
 def test_a_table_gives_its_rows_and_what_they_predict(tmp_path: Path) -> None:
     table = CrystalTable(
-        counts=np.array([2, 1]),
-        numbers=np.array([12, 8, 29]),
-        frac=np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0, 0, 0]], np.float32),
-        lattice=np.array([3.0 * np.eye(3), 2.5 * np.eye(3)], np.float32),
-        formulas=["MgO", "Cu"],
-        names=["a", "b"],
-        split=np.zeros(2, np.uint8),
-        properties={"reference": np.array([7.0, 9.0], np.float32)},
+        counts=np.array([2, 1, 1]),
+        numbers=np.array([12, 8, 29, 29]),
+        frac=np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0, 0, 0], [0, 0, 0]], np.float32),
+        lattice=np.array([3.0 * np.eye(3), 2.5 * np.eye(3), 2.6 * np.eye(3)], np.float32),
+        formulas=["MgO", "Cu", "Cu"],
+        names=["a", "b", "c"],
+        split=np.zeros(3, np.uint8),
+        properties={"reference": np.array([7.0, 9.0, np.nan], np.float32)},
     )
     save_table(table, tmp_path / "t.npz")
     found = read_samples(tmp_path / "t.npz")
-    assert [(one.name, one.reference) for one in found] == [("t.npz#0", "7"), ("t.npz#1", "9")]
-    assert [one.crystal.formula if one.crystal else "" for one in found] == ["MgO", "Cu"]
+    assert [(one.name, one.reference) for one in found] == [
+        ("t.npz#0", "7"),
+        ("t.npz#1", "9"),
+        ("t.npz#2", ""),
+    ]
+    assert [one.crystal.formula if one.crystal else "" for one in found] == ["MgO", "Cu", "Cu"]
+    assert not any(one.asked for one in found)
 
 
 def test_nothing_to_read_is_said(tmp_path: Path) -> None:

@@ -1,20 +1,32 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from matsmith.tools.lammps import failures
 from matsmith.tools.lammps.failures import from_output, from_signal
 
 
 @pytest.mark.parametrize(
     ("said", "code", "word"),
     [
-        ("ERROR: Lost atoms: original 500 current 498 (src/thermo.cpp:494)", "lost_atoms", "time step"),
+        (
+            "ERROR: Lost atoms: original 500 current 498 (src/thermo.cpp:494)",
+            "lost_atoms",
+            "lower temperature",
+        ),
         (
             "ERROR on proc 0: Out of range atoms - cannot compute PPPM (src/x.cpp:1)",
             "out_of_range",
-            "time step",
+            "lower temperature",
         ),
-        ("ERROR: Non-numeric pressure - simulation unstable (src/fix_nh.cpp:1030)", "diverged", "time step"),
+        (
+            "ERROR: Non-numeric pressure - simulation unstable (src/fix_nh.cpp:1030)",
+            "diverged",
+            "lower temperature",
+        ),
         ("ERROR on proc 0: Neighbor list overflow, boost neigh_modify one", "neighbour_overflow", "density"),
         ("ERROR: Unrecognized pair style 'rann' (src/force.cpp:279)", "missing_style", "potential"),
         (
@@ -53,3 +65,20 @@ def test_no_line_of_another_file_is_quoted() -> None:
     error = from_output(said, elements=("Cu",))
     assert error.code == "bad_potential"
     assert "root" not in str(error)
+
+
+def test_no_hint_names_an_argument_that_no_protocol_has() -> None:
+    from matsmith.tools.registry import get_tool, tool_names
+
+    known = {
+        field for name in tool_names() if name.startswith("md_") for field in get_tool(name).args.model_fields
+    }
+    folder = Path(failures.__file__).parent
+    told = {
+        word
+        for file in folder.rglob("*.py")
+        for hint in re.findall(r'hint=f?"([^"]*)"|^CALMER = "([^"]*)"', file.read_text(), re.MULTILINE)
+        for word in re.findall(r"\b[a-z]+_(?:fs|ps|k|gpa|angstrom|ev|file|style|hours)\b", " ".join(hint))
+    }
+    assert told
+    assert told <= known

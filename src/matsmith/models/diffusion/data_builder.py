@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsmith.core.errors import DataError
+from matsmith.core.orphans import end_with_parent
 from matsmith.core.space_group import spglib_or_none
 from matsmith.models.diffusion.data_blocks import KeptBlocks
 from matsmith.models.diffusion.data_format import CrystalTable, formula_key, join_tables, split_of
@@ -214,7 +215,7 @@ def build_table(
     tables: list[CrystalTable] = []
     skipped: Counter[str] = Counter()
     source = iter(rows)
-    pool = ProcessPoolExecutor(workers) if workers > 1 else None
+    pool = ProcessPoolExecutor(workers, initializer=end_with_parent) if workers > 1 else None
     try:
         for number in count():
             block = list(islice(source, _BLOCK))

@@ -31,6 +31,16 @@ HITS: dict[str, tuple[Kind, float]] = {
     "space_group": ("exact", 0.0),
     "atoms": ("exact", 0.0),
 }
+_RANGES: dict[str, tuple[float, float]] = {
+    "density_g_cm3": (1e-3, 100.0),
+    "bulk_modulus_gpa": (1e-3, 10_000.0),
+    "formation_energy_ev_per_atom": (-100.0, 100.0),
+    "energy_above_hull_ev_per_atom": (-100.0, 100.0),
+    "crystal_system": (0, len(CRYSTAL_SYSTEMS) - 1),
+    "space_group": (1, 230),
+    "atoms": (1, 100_000),
+}
+"""What may be asked for: beyond these ends lies no crystal. Not a number lies beyond both."""
 NEEDS_ENERGY = frozenset(
     {"bulk_modulus_gpa", "formation_energy_ev_per_atom", "energy_above_hull_ev_per_atom"}
 )
@@ -54,13 +64,27 @@ def property_name(word: str) -> str:
 
 
 def condition_value(name: str, text: str) -> float:
-    """The number that a condition's value stands for; crystal systems go by name or number. Raises `UsageError`."""
+    """The number that a condition's value stands for; crystal systems go by name or number.
+
+    Raises `UsageError` for what is no number, is not finite, or that no crystal has, such as a density below zero.
+
+    >>> condition_value("crystal_system", "cubic"), condition_value("density_g_cm3", "5")
+    (6.0, 5.0)
+    """
     if name == "crystal_system" and text.strip().lower() in CRYSTAL_SYSTEMS:
         return float(CRYSTAL_SYSTEMS.index(text.strip().lower()))
+    low, high = _RANGES[name]
+    whole = HITS[name][0] == "exact"
+    hint = f"Give a {'whole ' if whole else ''}number from {low:g} to {high:g}."
+    if name == "crystal_system":
+        hint = f"Give one of {', '.join(CRYSTAL_SYSTEMS)}, or its number from 0."
     try:
-        return float(text)
+        value = float(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} is no value of {name}.", hint="Give a number.") from error
+        raise UsageError(f"{text[:60]!r} is no value of {name}.", hint=hint) from error
+    if not low <= value <= high or (whole and not value.is_integer()):
+        raise UsageError(f"{text[:60]!r} is no value of {name}.", hint=hint)
+    return value
 
 
 def wanted_values(asked: Mapping[str, JsonValue]) -> dict[str, float]:

@@ -57,9 +57,14 @@ def points_of(crystals: Sequence[Crystal]) -> Points:
     return Points(np.array([distances for distances, _ in kept]), np.array([profile for _, profile in kept]))
 
 
-def coverage(samples: Points, reference: Points) -> tuple[int, int]:
-    """How many reference points are covered, and how many samples lie within the reference."""
-    if len(reference) <= _NEIGHBOUR or not len(samples):
+def coverage(samples: Points, reference: Points) -> tuple[int, int] | None:
+    """How many reference points are covered, and how many samples lie within the reference.
+
+    None for a reference of at most five: none of its points has a fifth neighbour to measure by.
+    """
+    if len(reference) <= _NEIGHBOUR:
+        return None
+    if not len(samples):
         return 0, 0
     scales = _scales(reference)
     inside = _apart(reference, reference, scales=scales)
@@ -100,28 +105,16 @@ def _summed(a: FloatArray, b: FloatArray) -> FloatArray:
 def compared(samples: Sequence[Crystal], reference: Sequence[Crystal]) -> list[Figure]:
     """Coverage both ways with what half of the reference reaches against the other half, and Wasserstein distances of distributions."""
     made, known = points_of(samples), points_of(reference)
-    covered, within = coverage(made, known)
     order = np.random.default_rng(0).permutation(len(known))
     half = len(known) // 2
-    ceiling = coverage(known.take(order[:half]), known.take(order[half:]))
-    figures = [
-        share("coverage_recall", "COV-R: reference covered", covered, len(known), method=METHOD),
-        share("coverage_precision", "COV-P: samples within the reference", within, len(made), method=METHOD),
-        share(
-            "coverage_recall_of_reference_halves",
-            "COV-R of one half of the reference against the other",
-            ceiling[0],
-            len(known) - half,
-            method=METHOD,
-        ),
-        share(
-            "coverage_precision_of_reference_halves",
-            "COV-P of one half of the reference against the other",
-            ceiling[1],
-            half,
-            method=METHOD,
-        ),
-    ]
+    figures = _coverage_figures(
+        made, known, titles=("COV-R: reference covered", "COV-P: samples within the reference")
+    ) + _coverage_figures(
+        known.take(order[:half]),
+        known.take(order[half:]),
+        titles=tuple(f"COV-{side} of one half of the reference against the other" for side in "RP"),
+        of="_of_reference_halves",
+    )
     measured: tuple[tuple[str, str, Callable[[Crystal], float]], ...] = (
         ("density", "g/cm³", density_of),
         ("elements", "", lambda crystal: float(len(crystal.elements))),
@@ -132,6 +125,21 @@ def compared(samples: Sequence[Crystal], reference: Sequence[Crystal]) -> list[F
         theirs = np.array([measure(crystal) for crystal in reference])
         figures.append(_wasserstein(name, unit, ours, theirs))
     return figures
+
+
+def _coverage_figures(
+    samples: Points, reference: Points, *, titles: Sequence[str], of: str = ""
+) -> list[Figure]:
+    """Recall and precision; no value where the reference is too small for either."""
+    found = coverage(samples, reference)
+    counts = (0, 0) if found is None else (len(reference), len(samples))
+    method = METHOD if found else f"needs a reference of more than {_NEIGHBOUR} crystals"
+    return [
+        share(f"coverage_{name}{of}", title, hits, count, method=method)
+        for name, title, hits, count in zip(
+            ("recall", "precision"), titles, found or (0, 0), counts, strict=True
+        )
+    ]
 
 
 def _wasserstein(name: str, unit: str, ours: FloatArray, theirs: FloatArray) -> Figure:

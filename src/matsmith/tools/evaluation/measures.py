@@ -37,14 +37,28 @@ def is_structure_valid(crystal: Crystal, *, smallest_angstrom: float) -> bool:
 
 
 def is_composition_valid(formula: str, *, table: str = "icsd24") -> bool:
-    """Whether SMACT can balance the charges of a reduced formula by a table of oxidation states; metals among themselves count as alloys."""
+    """Whether SMACT can balance the charges of a reduced formula by a table of oxidation states; metals among themselves count as alloys.
+
+    A compound of an element that SMACT knows no data of (Rf to Og) has no charges to balance, and is not valid.
+    """
     from pymatgen.core import Composition
     from smact.screening import ICSD24FilterConfig, smact_validity
 
+    composition = Composition(formula)
+    if len(composition) > 1 and not _smact_elements().issuperset(map(str, composition)):
+        return False
     if table == "icsd24":
         config = ICSD24FilterConfig(include_zero=False, consensus=3, commonality="low")
-        return bool(smact_validity(Composition(formula), icsd_filter=config))
-    return bool(smact_validity(Composition(formula), oxidation_states_set=table))
+        return bool(smact_validity(composition, icsd_filter=config))
+    return bool(smact_validity(composition, oxidation_states_set=table))
+
+
+@lru_cache(maxsize=1)
+def _smact_elements() -> frozenset[str]:
+    """Symbols of the elements that SMACT has data of."""
+    from smact import element_dictionary
+
+    return frozenset(element_dictionary())
 
 
 @lru_cache(maxsize=1)

@@ -38,7 +38,7 @@ _KINDS = "CIF, POSCAR, .extxyz, .zip of CIFs or .npz table"
 class Sample:
     """One crystal that a generator made; `crystal` is None where `problem` says why it cannot be read.
 
-    `asked` is what was wanted of it: a line of the manifest, or the properties of a table. `reference` names the known crystal that it predicts.
+    `asked` is what was wanted of it, by its line of the manifest. `reference` names the known crystal that it predicts.
     """
 
     name: str
@@ -208,7 +208,7 @@ def _of_xyz(file: Path, *, name: str) -> Iterator[Sample]:
 
 
 def of_table(table: CrystalTable, *, name: str) -> Iterator[Sample]:
-    """The crystals of a table; a property `reference` says which row of another table each one predicts."""
+    """The crystals of a table; a property `reference` says which row of another table each one predicts, NaN that it predicts none."""
     starts = table.starts
     reference = table.properties.get("reference")
     for row in range(len(table)):
@@ -219,7 +219,7 @@ def of_table(table: CrystalTable, *, name: str) -> Iterator[Sample]:
             species=[SYMBOLS[number - 1] for number in table.numbers[atoms].tolist()],
             positions=table.frac[atoms],
         )
-        told = "" if reference is None else str(int(reference[row]))
+        told = "" if reference is None or not np.isfinite(reference[row]) else str(int(reference[row]))
         yield Sample(name=sample.name, crystal=sample.crystal, problem=sample.problem, reference=told)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from matsmith.tools.evaluation.asked import hit_words, is_hit
+from matsmith.tools.evaluation.asked import NEEDS_ENERGY, hit_words, is_hit
 from matsmith.tools.evaluation.energies import Energy
 from matsmith.tools.evaluation.figures import Figure, drawn, mean, share
 from matsmith.tools.evaluation.measures import composition_method
@@ -105,7 +105,7 @@ def summarised(judged: Sequence[Judged], *, relaxed: bool) -> list[Figure]:
             share("obeys_elements", "has the elements or the formula asked for", sum(ruled), len(ruled))
         )
     for name in sorted({name for one in judged for name in one.wanted}):
-        figures += _condition_figures(judged, name)
+        figures += _condition_figures(judged, name, relaxed=relaxed)
     return figures
 
 
@@ -171,13 +171,19 @@ def _energy_figures(judged: Sequence[Judged], unique: Sequence[Judged]) -> list[
     return figures
 
 
-def _condition_figures(judged: Sequence[Judged], name: str) -> list[Figure]:
-    """Hit rate of one condition and the mean distance from what was asked; values that could not be had are no hits."""
+def _condition_figures(judged: Sequence[Judged], name: str, *, relaxed: bool) -> list[Figure]:
+    """Hit rate of one condition and the mean distance from what was asked; values that could not be had are no hits.
+
+    What needs energies has no rate where nothing was `relaxed`: it was not measured, which is no miss.
+    """
+    title = f"{name} as asked for"
+    if name in NEEDS_ENERGY and not relaxed:
+        return [share(f"hit_{name}", f"{title} (needs --relax)", 0, 0, method="needs --relax")]
     asked = [one for one in judged if name in one.wanted]
     hits = sum(is_hit(name, value=one.values.get(name), wanted=one.wanted[name]) for one in asked)
     pairs = [(value, one.wanted[name]) for one in asked if (value := one.values.get(name)) is not None]
     figures = [
-        share(f"hit_{name}", f"{name} as asked for", hits, len(asked), method=hit_words(name)),
+        share(f"hit_{name}", title, hits, len(asked), method=hit_words(name)),
     ]
     if name not in ("crystal_system", "space_group", "atoms"):
         figures.append(

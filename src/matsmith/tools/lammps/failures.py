@@ -28,27 +28,27 @@ class DynamicsError(ToolError):
 
 
 _QUOTED = re.compile(r"'[^']*'?|\"[^\"]*\"?")
-_SMALLER_STEP = "Take a shorter time step (timestep_fs), a lower temperature, or start from a relaxed cell."
+CALMER = "Take a lower temperature, start from a relaxed cell, or choose another potential."
 # What LAMMPS says -> code, what happened, what to do. The first that fits is taken, so the particular stands before the general.
 _SAID: tuple[tuple[str, str, str, str], ...] = (
     (
         r"[Tt]he learned potential",
         "refused_by_potential",
         "The learned potential gives no answer for these atoms.",
-        _SMALLER_STEP,
+        CALMER,
     ),
-    (r"Lost atoms|atoms? (?:have been )?lost", "lost_atoms", "Atoms left the box.", _SMALLER_STEP),
+    (r"Lost atoms|atoms? (?:have been )?lost", "lost_atoms", "Atoms left the box.", CALMER),
     (
         r"Out of range atoms|cannot compute PPPM",
         "out_of_range",
         "Atoms moved farther than the box allows in one step.",
-        _SMALLER_STEP,
+        CALMER,
     ),
     (
         r"Non-numeric (?:pressure|box dimensions|atom coords|positions)|[Nn]on-numeric",
         "diverged",
         "Energy or positions became infinite.",
-        _SMALLER_STEP,
+        CALMER,
     ),
     (
         r"Bond atom|Neighbor list overflow|Too many neighbors|neighbor list overflow|Too many atoms to dump sort",
@@ -158,7 +158,7 @@ def from_signal(number: int) -> DynamicsError:
     return DynamicsError(
         "crashed",
         f"LAMMPS crashed (signal {number}).",
-        hint="A damaged potential file does that: check its checksum, or use one of the catalogue. Else take a shorter time step.",
+        hint="A damaged potential file does that: check its checksum, or use one of the catalogue. Else take a lower temperature.",
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from matsmith.models.potentials.interface import Evaluation
 from matsmith.tools.base import Deps
 from matsmith.tools.lammps import sanity
-from matsmith.tools.lammps.failures import DynamicsError
+from matsmith.tools.lammps.failures import CALMER, DynamicsError
 from matsmith.tools.lammps.potentials import Choice
 from matsmith.tools.lammps.process import OUTPUT, Limits, follow, launched
 from matsmith.tools.lammps.program import idle_cores, program, styles, usual_cores, version
@@ -382,7 +382,7 @@ class _Progress:
             raise DynamicsError(
                 "diverged",
                 f"Energy or temperature ran away at step {step:.0f} ({temperature:.3g} K).",
-                hint="Take a shorter time step (timestep_fs), a lower temperature, or start from a relaxed cell.",
+                hint=CALMER,
             )
         now = time.monotonic()
         if self._begun is None:

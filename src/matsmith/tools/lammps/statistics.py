@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from matsmith.models.potentials.interface import FloatArray
-from matsmith.tools.lammps.failures import DynamicsError
+from matsmith.tools.lammps.failures import CALMER, DynamicsError
 
 FEWEST_SAMPLES, FEWEST_BLOCKS = 8, 4
 DRIFTED = 3.0
@@ -231,6 +231,6 @@ def _checked(series: Sequence[float] | FloatArray) -> FloatArray:
         raise DynamicsError(
             "diverged",
             "The series holds values that are not finite.",
-            hint="The run has diverged: take a shorter time step.",
+            hint=f"The run has diverged. {CALMER}",
         )
     return values

@@ -220,6 +220,35 @@ def test_a_damaged_restart_file_is_passed_over(
     np.testing.assert_array_equal(again.thermo["step"], np.arange(0, 1501, 50))
 
 
+def test_attempts_that_came_farther_do_not_count(
+    simulate: Simulate, copper: Copper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matsmith.tools.lammps import scripts
+
+    monkeypatch.setattr(scripts, "_RESTART_EVERY_S", 0.02)
+
+    def ended(attempts: int) -> Path:
+        """The stage's state as if the process had been ended after so many attempts."""
+        stage = simulate(copper(3)).stage("heat", _HEAT, steps=1500, every=50)
+        path = stage.folder / "stage.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "done": False, "attempts": attempts}))
+        return stage.folder
+
+    first = ended(1)
+    assert ended(20) == first
+    assert thermo_rows(part_folder(first, 2) / "output.txt", 21)[0, 0] > 0
+    # The second part began farther on than the first: its twenty attempts are forgotten.
+    again = simulate(copper(3)).stage("heat", _HEAT, steps=1500, every=50)
+    np.testing.assert_array_equal(again.thermo["step"], np.arange(0, 1501, 50))
+    state = json.loads((first / "stage.json").read_text())
+    assert state["attempts"] == 1
+    # The third began where the second did, so that attempts count again.
+    (first / "stage.json").write_text(json.dumps({**state, "done": False, "attempts": 20}))
+    with pytest.raises(DynamicsError) as refusal:
+        simulate(copper(3)).stage("heat", _HEAT, steps=1500, every=50)
+    assert refusal.value.code == "no_progress"
+
+
 def test_a_crystal_that_flies_apart_is_a_typed_failure(simulate: Simulate, copper: Copper) -> None:
     template = "velocity all create 5000000.0 {seed}\nfix move all nve\nrun {steps}"
     with pytest.raises(DynamicsError) as caught:

@@ -104,5 +104,10 @@ def doubts_of(states: Sequence[State], *, beyond: float) -> tuple[str, ...]:
                 f"the crystal melted above {states[-1].temperature_k:g} K: temperatures beyond are left out",
             )
         ),
+        *(
+            ()
+            if len(states) > _FEWEST
+            else ("three temperatures give the mean slope between them alone: give four or more",)
+        ),
         "motion is classical: below about the Debye temperature, heat capacity and expansion are too large",
     )

@@ -56,6 +56,7 @@ class FreeEnergy:
     free_energy_ev: float
     sigma_ev: float
     internal_ev: float
+    internal_sigma_ev: float
     dissipated_ev: float
     volume_angstrom3: float
     atoms: int
@@ -66,6 +67,10 @@ class FreeEnergy:
     def entropy_kb(self, temperature_k: float) -> float:
         """Entropy in Boltzmann's constants an atom."""
         return (self.internal_ev - self.free_energy_ev) / (BOLTZMANN_EV_PER_K * temperature_k)
+
+    def entropy_sigma_kb(self, temperature_k: float) -> float:
+        """Error of the entropy: that of both energies, which come from runs of their own."""
+        return math.hypot(self.sigma_ev, self.internal_sigma_ev) / (BOLTZMANN_EV_PER_K * temperature_k)
 
 
 def oscillators_ev(*, count: int, omega_per_ps: float, temperature_k: float) -> float:
@@ -111,6 +116,7 @@ def combined_of(
     path: tuple[FloatArray, FloatArray],
     springs: Mapping[str, float],
     internal_ev: float,
+    internal_sigma_ev: float,
     sampled: int,
     temperature_k: float,
 ) -> FreeEnergy:
@@ -137,6 +143,7 @@ def combined_of(
         free_energy_ev=(whole + resting) / count - float(differences.mean()),
         sigma_ev=max(scatter, fluctuation),
         internal_ev=internal_ev,
+        internal_sigma_ev=internal_sigma_ev,
         dissipated_ev=lost,
         volume_angstrom3=mean.get_volume() / count,
         atoms=count,

@@ -29,6 +29,7 @@ from matsmith.tools.lammps.stage import (
     FINAL,
     Stage,
     files_of,
+    first_step,
     part_folder,
     read_state,
     row_of,
@@ -242,6 +243,11 @@ class Simulation:
         """Run a stage to its end, from its beginning or from its last restart file."""
         parts = int(state["parts"])
         attempts = int(state["attempts"])
+        # Only attempts that came no farther than those before count: a long stage may be ended and go on as often as it likes.
+        reached = _farthest_begin(folder, parts, len(COLUMNS) + len(plan.columns))
+        if reached > float(state.get("reached", 0.0)):
+            attempts = 0
+            state.update(reached=reached)
         if attempts >= _MOST_ATTEMPTS:
             raise DynamicsError(
                 "no_progress",
@@ -352,6 +358,13 @@ def _has_rows(part: Path, plan: Plan) -> bool:
         return False
     count = len(COLUMNS) + len(plan.columns)
     return any(row_of(line, count) is not None for line in output.read_text("ascii", "replace").splitlines())
+
+
+def _farthest_begin(folder: Path, parts: int, n_columns: int) -> float:
+    """The farthest step that a part went on from; 0 when none did."""
+    outputs = [part_folder(folder, number) / OUTPUT for number in range(1, parts + 1)]
+    begins = [first_step(output, n_columns) for output in outputs if output.exists()]
+    return max((step for step in begins if math.isfinite(step)), default=0.0)
 
 
 def _parts_left(folder: Path, parts: int) -> int:

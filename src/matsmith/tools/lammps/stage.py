@@ -146,7 +146,7 @@ class Stage:
     def _ends(self) -> list[float]:
         """The last step that counts of each part: that from which the next one went on."""
         begins = [
-            _first_step(folder / OUTPUT, len(COLUMNS) + len(self.columns)) for folder in self._folders[1:]
+            first_step(folder / OUTPUT, len(COLUMNS) + len(self.columns)) for folder in self._folders[1:]
         ]
         return [*begins, float("inf")]
 
@@ -230,7 +230,8 @@ def thermo_rows(output: Path, n_columns: int) -> FloatArray:
     return np.array(rows, dtype=np.float64).reshape(-1, n_columns)
 
 
-def _first_step(output: Path, n_columns: int) -> float:
+def first_step(output: Path, n_columns: int) -> float:
+    """The step of the first thermo row of an output; infinite when it has none."""
     rows = thermo_rows(output, n_columns)
     return float(rows[0, 0]) if len(rows) else float("inf")
 

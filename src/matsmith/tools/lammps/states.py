@@ -7,6 +7,7 @@ run is one stage: what comes before the series is steady, at least its first qua
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -58,7 +59,7 @@ run {steps}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Means at one temperature over `length_ps`; enthalpy E + pV in eV per atom, lengths (3,) of the cell in Å with errors (3,).
+    """Means at one temperature over `length_ps`; enthalpy E + pV in eV per atom, lengths (3,) of the cell's edges in Å with errors (3,).
 
     `heat_capacity_ev_per_k` per atom is that of the fluctuations of the enthalpy, var(H) / k T². `swing` is the root mean square
     displacement since the start over the distance of neighbours; `molten` where it is large and still grows.
@@ -215,7 +216,7 @@ def state_of(stage: Stage, *, temperature_k: float, pressure_gpa: float, length_
     start = max(steady_from(enthalpy), steady_from(rows["vol"]), int(_FIRST_SHARE * len(enthalpy)))
     kept: dict[str, FloatArray] = {name: values[start:] for name, values in rows.items()}
     kept["enthalpy"] = enthalpy[start:]
-    lengths = [average(kept[name]) for name in ("lx", "ly", "lz")]
+    lengths = [average(edge) for edge in edges_of(kept)]
     spread = float(kept["enthalpy"].var(ddof=1))
     volume, energy = average(kept["vol"]), average(kept["enthalpy"])
     swing, molten = _motion(stage)
@@ -246,6 +247,18 @@ def state_of(stage: Stage, *, temperature_k: float, pressure_gpa: float, length_
         molten=molten,
         doubts=tuple(doubts),
     )
+
+
+def edges_of(rows: Mapping[str, FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Lengths of the cell's three edges over the rows of a thermo output, (n,) each, tilts counted.
+
+    >>> rows = {"lx": 4.0, "ly": 3.0, "lz": 2.0, "xy": 4.0, "xz": 1.0, "yz": 2.0}
+    >>> [round(float(edge[0]), 6) for edge in edges_of({name: np.array([each]) for name, each in rows.items()})]
+    [4.0, 5.0, 3.0]
+    """
+    second = np.hypot(rows["ly"], rows["xy"])
+    third = np.sqrt(rows["lz"] ** 2 + rows["xz"] ** 2 + rows["yz"] ** 2)
+    return rows["lx"], second, third
 
 
 def steps_of(length_ps: float, simulation: Simulation) -> int:

@@ -86,6 +86,17 @@ class Line:
         return self.intercept + self.slope * away, math.hypot(self.intercept_sigma, self.slope_sigma * away)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tangent:
+    """Value and slope of a curve at one place, each with its one-sigma error; `misfit` is that of the curve, about 1 when sound."""
+
+    value: float
+    value_sigma: float
+    slope: float
+    slope_sigma: float
+    misfit: float
+
+
 def average(series: Sequence[float] | FloatArray) -> Average:
     """The mean of a series (n,) of correlated samples; raises DynamicsError below 8 samples or where one is not finite."""
     values = _checked(series)
@@ -200,6 +211,33 @@ def line(
         intercept_sigma=widen / math.sqrt(total),
         centre=centre,
         misfit=misfit if known else math.nan,
+    )
+
+
+def tangent(at: float, *, x: FloatArray, y: FloatArray, sigma: FloatArray, rounding: float = 1e-9) -> Tangent:
+    """Value and slope at a place of the parabola through points (k,) with errors (k,); of a straight line for fewer than four points.
+
+    Where the points scatter by more than their errors, these are widened by as much; no error is taken below `rounding` of its value.
+    """
+    order = 2 if len(x) > 3 else 1
+    away = x - at
+    scale = float(np.abs(away).max())
+    errors = np.maximum(sigma, rounding * np.abs(y))
+    rows: FloatArray = np.vander(away / scale, order + 1, increasing=True) / errors[:, None]
+    covariance: FloatArray = np.asarray(np.linalg.inv(rows.T @ rows), dtype=np.float64)
+    # About their mean, as an energy is large beside what it changes by.
+    middle = float(y.mean())
+    found = covariance @ (rows.T @ ((y - middle) / errors))
+    spare = len(x) - order - 1
+    square = float((((y - middle) / errors - rows @ found) ** 2).sum())
+    misfit = math.sqrt(square / spare) if spare > 0 else 1.0
+    covariance = covariance * max(1.0, misfit) ** 2
+    return Tangent(
+        value=middle + float(found[0]),
+        value_sigma=math.sqrt(float(covariance[0, 0])),
+        slope=float(found[1]) / scale,
+        slope_sigma=math.sqrt(float(covariance[1, 1])) / scale,
+        misfit=misfit,
     )
 
 

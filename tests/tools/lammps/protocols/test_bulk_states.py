@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from ase.build import bulk  # pyright: ignore[reportUnknownVariableType]
 from pydantic import ValidationError
 
 from matsmith.core.record import Outcome
@@ -16,10 +17,13 @@ from matsmith.tools.lammps.heating import HeatingArgs
 from matsmith.tools.lammps.protocols import expansion, heat_capacity, minimise
 from matsmith.tools.lammps.protocols.expansion import expansion_at
 from matsmith.tools.lammps.protocols.heat_capacity import heat_capacity_at
-from matsmith.tools.lammps.states import State
+from matsmith.tools.lammps.simulation import Simulation
+from matsmith.tools.lammps.states import State, held
 from matsmith.tools.lammps.statistics import Average
+from matsmith.tools.lammps.structures import repeated
 
 RunProtocol = Callable[..., Outcome]
+Simulate = Callable[..., Simulation]
 
 
 def test_expansion_is_the_slope_at_the_temperature() -> None:
@@ -64,6 +68,31 @@ def test_heat_capacity_by_two_ways() -> None:
     assert found.agree
     bad = [_state(t, slope_ev_per_k=classical, fluctuation_ev_per_k=4 * classical) for t in (200, 300, 400)]
     assert not heat_capacity_at(300.0, states=bad).agree
+
+
+@pytest.mark.parametrize("asked", [300.0, 600.0, 900.0])
+def test_heat_capacity_is_the_slope_at_the_temperature_asked_for(asked: float) -> None:
+    # c = 3k (1 + 2e-4 T), so that the mean over the ladder is that of 600 K.
+    classical = 3 * BOLTZMANN_EV_PER_K
+    states: list[State] = []
+    for t in (300.0, 500.0, 700.0, 900.0):
+        there = classical * (1 + 1e-4 * t)
+        states.append(_state(t, slope_ev_per_k=there, fluctuation_ev_per_k=classical))
+    found = heat_capacity_at(asked, states=states)
+    exact = classical * (1 + 2e-4 * asked)
+    assert found.slope_ev_per_k == pytest.approx(exact, rel=1e-6)
+    # At an end of the ladder less is known than in its middle.
+    middle = heat_capacity_at(600.0, states=states)
+    assert found.sigma_ev_per_k >= middle.sigma_ev_per_k
+    assert found.misfit == pytest.approx(0, abs=1e-3)
+
+
+def test_edges_of_an_oblique_cell_are_its_own(simulate: Simulate) -> None:
+    atoms = repeated(bulk("Mg", "hcp", a=3.2, c=5.2), (4, 4, 3))
+    state = held(simulate(atoms), "hold", temperature_k=100, length_ps=1.0, shape="tri", start_k=200)
+    edges = state.lengths_angstrom
+    assert edges == pytest.approx(np.array(atoms.cell.lengths()), rel=0.02)
+    assert edges[1] == pytest.approx(edges[0], rel=0.01)
 
 
 @pytest.mark.parametrize(

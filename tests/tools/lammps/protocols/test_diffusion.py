@@ -42,6 +42,25 @@ def test_a_cold_crystal_gives_a_bound(run_protocol: RunProtocol) -> None:
     assert "by_temperature" in found.facts
 
 
+def test_with_vacancies_the_slope_is_the_migration_energy(run_protocol: RunProtocol) -> None:
+    found = run_protocol(
+        diffusion.TOOL,
+        element="Cu",
+        potential="cu_mishin1",
+        temperature_k=1250,
+        temperatures_k=[1100],
+        vacancies=3,
+        size=32,
+        length_ps=12,
+    )
+    assert found.failure is None, found.failure
+    assert "activation_energy" not in found.quantities
+    # The potential's paper: 0.69 eV to migrate, 1.27 eV more to form. Twelve picoseconds see few hops.
+    energy = found.quantities["vacancy_migration_energy"]
+    assert energy.value < 1.27 + 3 * energy.sigma
+    assert any("md_vacancy" in each for each in found.warnings)
+
+
 def test_an_element_that_is_not_there_is_refused(run_protocol: RunProtocol) -> None:
     found = run_protocol(diffusion.TOOL, element="Ar", temperature_k=25, moving="Ne")
     assert found.failure is not None

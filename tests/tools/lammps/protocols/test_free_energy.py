@@ -23,6 +23,7 @@ from matsmith.tools.lammps.structures import repeated
 RunProtocol = Callable[..., Outcome]
 Simulate = Callable[..., Simulation]
 
+_JOULE_PER_MOL_PER_EV = 96485.33
 HBAR_EV_PS, EV_IN_PER_PS2 = 6.582119569e-4, 9648.53321
 
 
@@ -98,6 +99,12 @@ def test_cold_copper_has_the_free_energy_of_its_vibrations(
         switch_ps=4, warm_ps=4, cycles=2,
     )  # fmt: skip
     assert outcome.failure is None, outcome.failure
+    entropy, energy = outcome.quantities["entropy"], outcome.quantities["gibbs_energy"]
+    # Per mole of atoms, and uncertain by the internal energy too.
+    assert entropy.unit == "J/(mol*K)"
+    assert 5 < entropy.value < 20
+    assert entropy.sigma > 1.001 * energy.sigma / kelvin * _JOULE_PER_MOL_PER_EV
+    assert "ideal_mixing_term_ev_per_atom" not in outcome.facts
     forms = cast("list[dict[str, float]]", outcome.facts["forms"])
     volume = forms[0]["volume_angstrom3_per_atom"]
     perfect = repeated(bulk("Cu", a=(4 * volume) ** (1 / 3), cubic=True), (2, 2, 2))
@@ -121,6 +128,21 @@ def test_cold_copper_has_the_free_energy_of_its_vibrations(
     value = outcome.quantities["gibbs_energy"]
     # Anharmonic terms of copper at 100 K are some tenths of a meV.
     assert value.value == pytest.approx(expected, abs=max(0.001, 3 * value.sigma))
+
+
+def test_an_alloy_is_told_what_its_mixing_leaves_out(run_protocol: RunProtocol) -> None:
+    atoms = repeated(bulk("Fe", "bcc", a=2.86, cubic=True), (2, 2, 4))
+    atoms.set_chemical_symbols(
+        ["FeFeFeCr"[2 * (i % 4) : 2 * (i % 4) + 2] for i in np.random.default_rng(0).permutation(32)]
+    )
+    found = run_protocol(
+        free_energy.TOOL, given={"x": atoms}, structure="x", size=32, temperature_k=300, switch_ps=1, warm_ps=2, cycles=1,
+    )  # fmt: skip
+    assert found.failure is None, found.failure
+    assert found.facts["ideal_entropy_of_mixing_kb_per_atom"] == pytest.approx(0.5623, abs=1e-4)
+    term = BOLTZMANN_EV_PER_K * 300 * 0.5623
+    assert found.facts["ideal_mixing_term_ev_per_atom"] == pytest.approx(-term, abs=1e-5)
+    assert any("one arrangement" in warning for warning in found.warnings)
 
 
 def test_forms_of_a_compound_have_to_be_given(run_protocol: RunProtocol) -> None:

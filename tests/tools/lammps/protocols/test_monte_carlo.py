@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from ase.build import bulk  # pyright: ignore[reportUnknownVariableType]
+from ase import Atoms
+from ase.build import bulk, make_supercell  # pyright: ignore[reportUnknownVariableType]
+from ase.neighborlist import neighbor_list  # pyright: ignore[reportUnknownVariableType]
 from pydantic import ValidationError
 
 from matsmith.core.record import Outcome
@@ -65,6 +68,40 @@ def test_nickel_aluminide_stays_ordered(run_protocol: RunProtocol) -> None:
     assert outcome.quantities["warren_cowley_first_shell"].value == pytest.approx(-1, abs=0.02)
     assert outcome.crystal is not None
     assert outcome.crystal.formula == "AlNi"
+
+
+@pytest.mark.parametrize("size", [36, 100])
+def test_order_is_told_right_in_a_cell_whose_tilts_are_folded(run_protocol: RunProtocol, size: int) -> None:
+    unit = bulk("Fe", "bcc", a=2.87, cubic=True)
+    atoms = make_supercell(unit, [[0, -1, -1], [-2, 2, 2], [1, 2, -1]])
+    kinds = np.random.default_rng(3).permutation(["Fe", "Fe", "Cr"] * 4)
+    atoms.set_chemical_symbols(kinds.tolist())
+    found = run_protocol(
+        monte_carlo.TOOL, given={"x": atoms}, structure="x", size=size, temperatures_k=(50.0,), sweeps=4
+    )
+    assert found.failure is None, found.failure
+    assert found.facts["neighbours_in_shells"] == [8.0, 6.0, 12.0]
+    # The last arrangement tells it by itself: at 50 K the first shell ends at 0.93 a.
+    assert found.crystal is not None
+    last = Atoms(
+        list(found.crystal.species),
+        cell=found.crystal.lattice,
+        scaled_positions=list(found.crystal.positions),
+        pbc=True,
+    )
+    pairs: Any = np.stack(cast("Any", neighbor_list)("ij", last, 0.93 * 2.87), axis=1)
+    assert len(pairs) == 8 * len(last)
+    own = np.array([0 if symbol == "Cr" else 1 for symbol in last.symbols])
+    true = warren_cowley(own, pairs, number=2)[0, 1]
+    plots = cast("list[dict[str, Any]]", found.facts["traces"])
+    told = next(plot for plot in plots if plot["id"] == "order-over-swaps")["series"][0]["y"][-1]
+    assert told == pytest.approx(true, abs=1e-3)
+
+
+@pytest.mark.parametrize(("lattice", "neighbours"), [("fcc", [12, 6, 24]), ("bcc", [8, 6, 12])])
+def test_three_shells_are_reached(lattice: str, neighbours: list[int]) -> None:
+    atoms = repeated(bulk("Fe", lattice, a=3.5, cubic=True), (4, 4, 4))
+    assert [len(shell.pairs) / len(atoms) for shell in shells(atoms)] == neighbours
 
 
 def test_one_element_cannot_be_swapped(run_protocol: RunProtocol) -> None:

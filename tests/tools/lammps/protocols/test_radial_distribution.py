@@ -6,11 +6,19 @@ import math
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from matsmith.core.record import Outcome
 from matsmith.tools.lammps.protocols import radial_distribution
+from matsmith.tools.lammps.protocols.radial_distribution import RadialDistributionArgs
 
 RunProtocol = Callable[..., Outcome]
+
+
+def test_what_is_not_computed_cannot_be_asked_for() -> None:
+    assert RadialDistributionArgs(element="Ar", cutoff_angstrom=12).cutoff_angstrom == 12
+    with pytest.raises(ValidationError):
+        RadialDistributionArgs(element="Ar", cutoff_angstrom=12.5)
 
 
 def test_solid_argon_has_twelve_neighbours(run_protocol: RunProtocol) -> None:

@@ -90,12 +90,13 @@ class Point:
     measures=("diffusivity_at_temperature",),
     cost_s=180.0,
     prefers="diffusion",
+    version="2",
 )
 def run(args: DiffusionArgs, *, system: System, md: Md) -> Outcome:
     """Diffusivity (cm2/s) in a crystal or its melt from mean-square displacements, and Arrhenius' law where more temperatures are given.
 
-    Quantities: `diffusivity_at_temperature`, `activation_energy` in eV with two temperatures or more. Sigma is statistical. Too few hops are a
-    typed failure with an upper bound. Typed failures: too_slow, molten, stays_solid, no_ion, and those of every run.
+    Quantities: `diffusivity_at_temperature`, `activation_energy` in eV with two temperatures or more, which with `vacancies` is
+    `vacancy_migration_energy`: that of forming them is not in it. Sigma holds what the potential is assumed to be off by. Too few hops are a typed failure with an upper bound. Typed failures: too_slow, molten, stays_solid, no_ion, and those of every run.
 
     Example: matsmith tool md_diffusion --args '{"element": "Al", "phase": "melt", "temperature_k": 1000}'
     """
@@ -127,7 +128,9 @@ def run(args: DiffusionArgs, *, system: System, md: Md) -> Outcome:
         )
     }
     if law is not None:
-        quantities["activation_energy"] = measured(law.activation_ev, law.activation_sigma_ev, "eV")
+        # With a given number of vacancies, the energy that makes them is not in the slope.
+        name = "vacancy_migration_energy" if args.vacancies else "activation_energy"
+        quantities[name] = measured(law.activation_ev, law.activation_sigma_ev, "eV")
     return Outcome(
         quantities=quantities,
         facts={
@@ -256,6 +259,11 @@ def _doubts(args: DiffusionArgs, points: list[Point], *, spacing_angstrom: float
         found.append(
             f"with {args.vacancies} vacancies put in: the crystal's own diffusivity is smaller by its share of vacancies at equilibrium"
         )
+        if len(args.ladder_k) > 1:
+            found.append(
+                "the slope over temperature is the migration energy alone: the activation energy of self-diffusion is larger by that of "
+                "forming a vacancy (md_vacancy)"
+            )
     return tuple(found)
 
 

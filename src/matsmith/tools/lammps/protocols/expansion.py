@@ -5,7 +5,6 @@ The lengths are fitted by a parabola over temperature (a line for fewer than fou
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from matsmith.tools.drawn_series import Trace, TracePlot, traces_fact
 from matsmith.tools.lammps.heating import HeatingArgs, doubts_of, states_of
 from matsmith.tools.lammps.protocol import Md, System, protocol
 from matsmith.tools.lammps.states import State, measured
+from matsmith.tools.lammps.statistics import tangent
 
 _AXES = ("a", "b", "c")
 
@@ -45,24 +45,13 @@ def expansion_at(
     sigma_angstrom: FloatArray,
 ) -> Expansion:
     """The slope of lengths (k,) with errors (k,) over temperatures (k,), at one temperature."""
-    order = 2 if len(temperatures_k) > 3 else 1
-    away = temperatures_k - temperature_k
-    scale = float(np.abs(away).max())
-    sigma = np.maximum(sigma_angstrom, 1e-9 * lengths_angstrom)
-    rows: FloatArray = np.vander(away / scale, order + 1, increasing=True) / sigma[:, None]
-    covariance: FloatArray = np.asarray(np.linalg.inv(rows.T @ rows), dtype=np.float64)
-    found = covariance @ (rows.T @ (lengths_angstrom / sigma))
-    spare = len(temperatures_k) - order - 1
-    square = float(((lengths_angstrom / sigma - rows @ found) ** 2).sum())
-    misfit = math.sqrt(square / spare) if spare > 0 else 1.0
-    covariance = covariance * max(1.0, misfit) ** 2
-    length, slope = float(found[0]), float(found[1]) / scale
+    found = tangent(temperature_k, x=temperatures_k, y=lengths_angstrom, sigma=sigma_angstrom)
     return Expansion(
-        alpha_per_k=slope / length,
-        alpha_sigma_per_k=math.sqrt(float(covariance[1, 1])) / scale / length,
-        length_angstrom=length,
-        length_sigma_angstrom=math.sqrt(float(covariance[0, 0])),
-        misfit=misfit,
+        alpha_per_k=found.slope / found.value,
+        alpha_sigma_per_k=found.slope_sigma / found.value,
+        length_angstrom=found.value,
+        length_sigma_angstrom=found.value_sigma,
+        misfit=found.misfit,
     )
 
 
@@ -72,12 +61,13 @@ def expansion_at(
     measures=("thermal_expansion_at_temperature", "density_at_temperature"),
     cost_s=120.0,
     prefers="expansion",
+    version="2",
 )
 def run(args: ExpansionArgs, *, system: System, md: Md) -> Outcome:
     """Linear thermal expansion (1/K), cell and density against temperature, at constant pressure.
 
     Quantities: `thermal_expansion_at_temperature` (the mean over directions), `density_at_temperature`, and of an element its lattice
-    constant in Å. Sigma is statistical. Typed failures: molten, and those of every run.
+    constant in Å. Sigma holds what the potential is assumed to be off by. Typed failures: molten, and those of every run.
 
     Example: matsmith tool md_expansion --args '{"element": "Cu", "temperature_k": 300}'
     """
@@ -180,7 +170,7 @@ def _row(state: State, units: float) -> JsonValue:
 
 
 def _by_axis(states: Sequence[State], temperature_k: float) -> dict[str, JsonValue]:
-    """The expansion along each axis of the cell that was run, and whether they differ."""
+    """The expansion along each edge of the cell that was run."""
     temperatures = np.array([state.temperature_k for state in states])
     found: dict[str, JsonValue] = {}
     for place, axis in enumerate(_AXES):

@@ -14,9 +14,11 @@ from pydantic import Field, JsonValue
 
 from matsmith.core.quantity import Quantity, Truth
 from matsmith.core.record import Outcome
+from matsmith.knowledge.thermochemistry.species import GAS_CONSTANT
 from matsmith.models.dynamics import BOLTZMANN_EV_PER_K
 from matsmith.models.potentials.interface import FloatArray
 from matsmith.tools.drawn_series import Trace, TracePlot, traces_fact
+from matsmith.tools.lammps.alloys import alloy_of
 from matsmith.tools.lammps.failures import DynamicsError
 from matsmith.tools.lammps.mean_cell import mean_cell
 from matsmith.tools.lammps.oscillators import (
@@ -27,7 +29,7 @@ from matsmith.tools.lammps.oscillators import (
     switching,
 )
 from matsmith.tools.lammps.protocol import Md, MdArgs, System, protocol
-from matsmith.tools.lammps.statistics import average
+from matsmith.tools.lammps.statistics import Average, average
 from matsmith.tools.lammps.structures import lattice_cell, mass_of, supercell_near, symbols_of
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from matsmith.tools.lammps.simulation import Simulation
 
+_JOULE_PER_MOL_K = 1000 * GAS_CONSTANT
 _ROWS = 4000
 _RESTING_SHARE = 0.1
 _STRAYED = 0.06
@@ -75,9 +78,12 @@ class FreeEnergyArgs(MdArgs):
     measures=(),
     cost_s=180.0,
     prefers="free_energy",
+    version="2",
 )
 def run(args: FreeEnergyArgs, *, system: System, md: Md) -> Outcome:
-    """Gibbs energy (eV/atom, under no pressure) and entropy of a crystal at a temperature, classical; and of other forms of an element.
+    """Gibbs energy (eV/atom, under no pressure) and entropy (J/(mol K) of atoms) of a crystal at a temperature, and of an element's other forms.
+
+    Classical. An alloy is one arrangement of its atoms: the entropy of mixing is not in it, but stands beside it in the facts.
 
     Facts: work both ways, dissipation, springs, mean volume, and the differences between the forms with their errors. Typed failures:
     molten (atoms leave their sites), unsteady, not_an_element, and those of the runs.
@@ -102,9 +108,9 @@ def run(args: FreeEnergyArgs, *, system: System, md: Md) -> Outcome:
     quantities = {
         "gibbs_energy": Quantity(value=own.free_energy_ev, unit="eV/atom", sigma=own.sigma_ev, truth=truth),
         "entropy": Quantity(
-            value=own.entropy_kb(args.temperature_k) * BOLTZMANN_EV_PER_K,
-            unit="eV/K",
-            sigma=own.sigma_ev / args.temperature_k,
+            value=own.entropy_kb(args.temperature_k) * _JOULE_PER_MOL_K,
+            unit="J/(mol*K)",
+            sigma=own.entropy_sigma_kb(args.temperature_k) * _JOULE_PER_MOL_K,
             truth=truth,
         ),
     }
@@ -120,6 +126,12 @@ def run(args: FreeEnergyArgs, *, system: System, md: Md) -> Outcome:
     warnings = list(md.warnings)
     if lost > BOLTZMANN_EV_PER_K * args.temperature_k * 0.1:
         warnings.append(f"{1000 * lost:.1f} meV/atom are dissipated: switch more slowly (switch_ps)")
+    mixing = _mixing(system, temperature_k=args.temperature_k)
+    if mixing:
+        warnings.append(
+            f"one arrangement of the elements is kept: where they share their sites at random, up to {mixing['ideal_entropy_of_mixing_kb_per_atom']} k "
+            f"an atom of entropy, {1000 * mixing['ideal_mixing_term_ev_per_atom']:.1f} meV/atom of Gibbs energy, are missing"
+        )
     rows: list[JsonValue] = [_row(each, temperature_k=args.temperature_k) for each in found]
     return Outcome(
         quantities=quantities,
@@ -128,6 +140,7 @@ def run(args: FreeEnergyArgs, *, system: System, md: Md) -> Outcome:
             "pressure_gpa": 0.0,
             "forms": rows,
             "lowest_form": lowest.form,
+            **mixing,
             "quantum_effects": "left out: the energy is classical",
             **traces_fact(
                 TracePlot(
@@ -147,6 +160,21 @@ def run(args: FreeEnergyArgs, *, system: System, md: Md) -> Outcome:
         ),
         warnings=tuple(warnings),
     )
+
+
+def _mixing(system: System, *, temperature_k: float) -> dict[str, float]:
+    """The ideal entropy of a random arrangement of several elements, and what it takes from the Gibbs energy; nothing for one element.
+
+    An ordered compound has none of it; that of an alloy is at most as much.
+    """
+    if system.element is not None:
+        return {}
+    symbols = symbols_of(system.atoms)
+    entropy = alloy_of({symbol: float(symbols.count(symbol)) for symbol in set(symbols)}).mixing_entropy
+    return {
+        "ideal_entropy_of_mixing_kb_per_atom": round(entropy, 4),
+        "ideal_mixing_term_ev_per_atom": round(-BOLTZMANN_EV_PER_K * temperature_k * entropy, 6),
+    }
 
 
 def _other_form(
@@ -185,10 +213,11 @@ def _of_form(form: str, atoms: Atoms, *, args: FreeEnergyArgs, md: Md) -> FreeEn
     steps = max(2000, round(args.warm_ps / md.timestep_ps))
     md.note(f"{form}: mean cell of {len(whole)} atoms at {args.temperature_k:g} K")
     mean = mean_cell(simulation, whole, temperature_k=args.temperature_k, steps=steps, shape=shape).atoms
-    springs, internal = _swings(simulation, mean, values=values, steps=steps, args=args)
+    springs, energy = _swings(simulation, mean, values=values, steps=steps, args=args)
     works, path = _switched(simulation, mean, form=form, springs=springs, values=values, args=args, md=md)
     return combined_of(
-        form, mean, works=works, path=path, springs=springs, internal_ev=internal,
+        form, mean, works=works, path=path, springs=springs,
+        internal_ev=energy.mean + 1.5 * BOLTZMANN_EV_PER_K * args.temperature_k, internal_sigma_ev=energy.sigma,
         sampled=2 * steps + args.cycles * _cycle(args, md)[2],
         temperature_k=args.temperature_k,
     )  # fmt: skip
@@ -201,8 +230,8 @@ def _swings(
     values: Mapping[str, int | float | str],
     steps: int,
     args: FreeEnergyArgs,
-) -> tuple[dict[str, float], float]:
-    """Springs in eV/Å² by element, all of one frequency, from how far atoms swing, and the internal energy in eV/atom."""
+) -> tuple[dict[str, float], Average]:
+    """Springs in eV/Å² by element, all of one frequency, from how far atoms swing, and the mean potential energy in eV/atom."""
     kinds = _elements(simulation, mean)
     followed = "".join(
         f"group kind{n} type {n}\ncompute swing{n} kind{n} msd\n" for n, _ in enumerate(kinds, start=1)
@@ -232,10 +261,9 @@ def _swings(
         omegas.append(3 * thermal / square * EV_PER_ANGSTROM2_AMU_IN_PER_PS2 / mass_of(symbol))
     square_omega = float(np.average(omegas, weights=counts))
     energy = stage.thermo["pe"][len(stage.thermo["pe"]) // 4 :]
-    internal = average(energy).mean / len(mean) + 1.5 * thermal
     return {
         symbol: mass_of(symbol) * square_omega / EV_PER_ANGSTROM2_AMU_IN_PER_PS2 for symbol in kinds
-    }, internal
+    }, average(energy).times(1 / len(mean))
 
 
 def _elements(simulation: Simulation, mean: Atoms) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
-"""Heat capacity at constant pressure: the slope of the mean enthalpy over temperature, held against the enthalpy's own fluctuations.
+"""Heat capacity at constant pressure: the slope of the mean enthalpy at a temperature, held against the enthalpy's own fluctuations.
 
     c_p = dH/dT,        c_p = var(H) / (N k T²)
 
-The two come from different parts of the same runs, and must agree within their errors.
+The slope is that of a parabola through the enthalpies (a line for fewer than four temperatures), weighted by their errors. The two come from different parts of the same runs, and must agree within their errors.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from matsmith.tools.drawn_series import Trace, TracePlot, traces_fact
 from matsmith.tools.lammps.heating import HeatingArgs, doubts_of, states_of
 from matsmith.tools.lammps.protocol import Md, System, protocol
 from matsmith.tools.lammps.states import State, measured
-from matsmith.tools.lammps.statistics import line
+from matsmith.tools.lammps.statistics import tangent
 
 JOULE_PER_MOL_PER_EV = 96485.33212
 
@@ -30,12 +30,16 @@ class HeatCapacityArgs(HeatingArgs):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatCapacity:
-    """In eV/K per atom: from the slope of the enthalpy with its error, and from the fluctuations at the nearest temperature with theirs."""
+    """In eV/K per atom: from the slope of the enthalpy with its error, and from the fluctuations at the nearest temperature with theirs.
+
+    `misfit` is that of the curve through the enthalpies, about 1 when sound.
+    """
 
     slope_ev_per_k: float
     sigma_ev_per_k: float
     fluctuation_ev_per_k: float
     fluctuation_sigma_ev_per_k: float
+    misfit: float
 
     @property
     def agree(self) -> bool:
@@ -46,10 +50,11 @@ class HeatCapacity:
 
 def heat_capacity_at(temperature_k: float, *, states: Sequence[State]) -> HeatCapacity:
     """Both heat capacities from states at several temperatures."""
-    found = line(
-        [state.temperature_k for state in states],
-        [state.enthalpy_ev.mean for state in states],
-        [state.enthalpy_ev.sigma for state in states],
+    found = tangent(
+        temperature_k,
+        x=np.array([state.temperature_k for state in states]),
+        y=np.array([state.enthalpy_ev.mean for state in states]),
+        sigma=np.array([state.enthalpy_ev.sigma for state in states]),
     )
     nearest = min(states, key=lambda state: abs(state.temperature_k - temperature_k))
     # A variance of n independent samples has a relative error of sqrt(2 / n).
@@ -57,6 +62,7 @@ def heat_capacity_at(temperature_k: float, *, states: Sequence[State]) -> HeatCa
     return HeatCapacity(
         slope_ev_per_k=found.slope,
         sigma_ev_per_k=found.slope_sigma,
+        misfit=found.misfit,
         fluctuation_ev_per_k=nearest.heat_capacity_ev_per_k,
         fluctuation_sigma_ev_per_k=relative * nearest.heat_capacity_ev_per_k,
     )
@@ -68,6 +74,7 @@ def heat_capacity_at(temperature_k: float, *, states: Sequence[State]) -> HeatCa
     measures=("heat_capacity_at_temperature",),
     cost_s=120.0,
     prefers="heat_capacity",
+    version="2",
 )
 def run(args: HeatCapacityArgs, *, system: System, md: Md) -> Outcome:
     """Heat capacity at constant pressure from the enthalpy at several temperatures, checked by its fluctuations.
@@ -87,6 +94,10 @@ def run(args: HeatCapacityArgs, *, system: System, md: Md) -> Outcome:
             0,
             f"slope and fluctuations of the enthalpy disagree: {found.slope_ev_per_k / BOLTZMANN_EV_PER_K:.2f} against "
             f"{found.fluctuation_ev_per_k / BOLTZMANN_EV_PER_K:.2f} k an atom: run longer",
+        )
+    if found.misfit > 3:
+        doubts.insert(
+            0, f"the enthalpies scatter by {found.misfit:.1f} times their errors about the curve: run longer"
         )
     temperatures = [state.temperature_k for state in states]
     return Outcome(
@@ -135,7 +146,7 @@ def run(args: HeatCapacityArgs, *, system: System, md: Md) -> Outcome:
         },
         warnings=tuple(doubts),
         method=md.method(
-            f"molecular dynamics at constant pressure, slope of the enthalpy over {len(states)} temperatures",
+            f"molecular dynamics at constant pressure, slope of the enthalpy at {args.temperature_k:g} K from {len(states)} temperatures",
             steps=round(args.length_ps / md.timestep_ps) * len(states),
             atoms=len(states[0].atoms),
             ensemble="NPT",

@@ -63,7 +63,7 @@ def run(args: MeltingArgs, *, system: System, md: Md) -> Outcome:
     """Melting point from crystal and melt side by side at constant enthalpy, with latent heat and both densities.
 
     Quantities: `melting_point` in K, `latent_heat` in kJ/mol of atoms, `solid_density` and `liquid_density` in g/cm3 at the melting
-    point. Sigma is statistical. Facts: the runs, and the slope of the melting line by Clapeyron. An alloy has a solidus and a liquidus instead: of
+    point. Sigma holds what the potential is assumed to be off by. Facts: the runs, and the slope of the melting line by Clapeyron. An alloy has a solidus and a liquidus instead: of
     it `two_phase_temperature` is given, which lies about between them. Typed failures: no_coexistence, stays_solid, and those of every run.
 
     Example: matsmith tool md_melting --args '{"element": "Cu"}'

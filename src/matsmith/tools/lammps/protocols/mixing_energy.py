@@ -16,15 +16,21 @@ from matsmith.models.dynamics import BOLTZMANN_EV_PER_K
 from matsmith.tools.lammps.alloys import alloy_of, symbols_of
 from matsmith.tools.lammps.failures import DynamicsError
 from matsmith.tools.lammps.protocol import Md, MdArgs, System, protocol
-from matsmith.tools.lammps.structures import lattice_cell, usual_lattice
+from matsmith.tools.lammps.structures import lattice_cell, supercell_near, usual_lattice
 
 # Assumed: potentials fitted to alloys give energies of mixing within about so much of density-functional theory, often too low.
 _SIGMA_EV_PER_ATOM = 0.05
 
 
 class MixingEnergyArgs(MdArgs):
-    """Of which cell, and the temperature at which the entropy of mixing is weighed against the energy."""
+    """Of which cell, how large it is made, and the temperature at which the entropy of mixing is weighed against the energy."""
 
+    size: int = Field(
+        default=1,
+        ge=1,
+        le=100_000,
+        description="atoms aimed at: the cell is repeated where it has fewer, so that more of it can relax",
+    )
     temperature_k: float = Field(
         default=300.0,
         gt=0,
@@ -33,7 +39,9 @@ class MixingEnergyArgs(MdArgs):
     )
 
 
-@protocol(name="md_mixing_energy", title="Energy of mixing of an alloy", measures=(), cost_s=10.0)
+@protocol(
+    name="md_mixing_energy", title="Energy of mixing of an alloy", measures=(), cost_s=10.0, version="2"
+)
 def run(args: MixingEnergyArgs, *, system: System, md: Md) -> Outcome:
     """Hold the cell of an alloy against its elements, each relaxed with the same potential: does a random solution come apart?
 
@@ -45,24 +53,34 @@ def run(args: MixingEnergyArgs, *, system: System, md: Md) -> Outcome:
         raise DynamicsError(
             "one_element", f"{system.formula} is no alloy.", hint="Give a cell of two elements or more."
         )
-    mixed = md.relaxed_cell(system, shape="tri")
-    symbols = symbols_of(system.atoms)
+    atoms = system.atoms
+    if args.size > len(atoms):
+        atoms = supercell_near(atoms, atoms_aimed=args.size)
+    mixed = md.relaxed_cell(atoms, shape="tri")
+    symbols = symbols_of(atoms)
     alloy = alloy_of({symbol: float(symbols.count(symbol)) for symbol in set(symbols)})
     alone: dict[str, float] = {}
     for symbol in alloy.elements:
         prototype, a, c = usual_lattice(symbol)
-        alone[symbol] = md.relaxed_cell(lattice_cell(prototype, symbol, a, c=c)).energy_ev_per_atom
+        cell = lattice_cell(prototype, symbol, a, c=c)
+        alone[symbol] = md.relaxed_cell(cell, elements=system.elements).energy_ev_per_atom
     energy = mixed.energy_ev_per_atom - sum(share * alone[one] for one, share in alloy.fractions.items())
     entropy = BOLTZMANN_EV_PER_K * alloy.mixing_entropy
     free = energy - args.temperature_k * entropy
     outweighed = energy / entropy if energy > 0 else 0.0
+    told = abs(free) >= _SIGMA_EV_PER_ATOM
     facts: dict[str, JsonValue] = {
         "composition": alloy.describe(),
         "energies_of_the_elements_ev_per_atom": {one: round(value, 5) for one, value in alone.items()},
         "ideal_entropy_outweighs_it_above_k": round(outweighed, 1),
-        "comes_apart_into_its_elements": free > 0,
+        "comes_apart_into_its_elements": free > 0 if told else None,
     }
-    if free > 0:
+    if not told:
+        verdict = (
+            f"at {args.temperature_k:g} K the random solution lies {1000 * abs(free):.1f} meV/atom {'above' if free > 0 else 'below'} its elements, "
+            f"entropy included: within the potential's error of {1000 * _SIGMA_EV_PER_ATOM:.0f} meV/atom, so that whether it comes apart is open"
+        )
+    elif free > 0:
         verdict = (
             f"at {args.temperature_k:g} K the random solution is metastable: it lies {1000 * free:.1f} meV/atom above its elements, "
             f"entropy included, and below {outweighed:.0f} K it comes apart where atoms can move"

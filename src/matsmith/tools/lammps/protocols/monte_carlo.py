@@ -26,7 +26,7 @@ from matsmith.tools.drawn_series import Trace, TracePlot, traces_fact
 from matsmith.tools.lammps.failures import DynamicsError
 from matsmith.tools.lammps.protocol import Md, MdArgs, System, protocol
 from matsmith.tools.lammps.statistics import FEWEST_SAMPLES, average, drift
-from matsmith.tools.lammps.structures import supercell_near, symbols_of
+from matsmith.tools.lammps.structures import restricted, supercell_near, symbols_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -78,7 +78,8 @@ def shells(atoms: Atoms, *, count: int = _SHELLS) -> list[Shell]:
     """The nearest shells of neighbours of a crystal on its sites; distances within 6 % of each other are one shell."""
     from ase.neighborlist import neighbor_list  # pyright: ignore[reportUnknownVariableType]
 
-    reach = 1.2 * (4 * atoms.get_volume() / len(atoms)) ** (1 / 3)
+    # Beyond the third shell of fcc, at 1.225 of this length.
+    reach = 1.3 * (4 * atoms.get_volume() / len(atoms)) ** (1 / 3)
     found: tuple[Any, Any, Any] = cast("Any", neighbor_list)("ijd", atoms, reach)
     first, second = (np.asarray(found[place], dtype=np.int64) for place in (0, 1))
     distances = np.asarray(found[2], dtype=np.float64)
@@ -128,6 +129,7 @@ def steepest(temperatures_k: FloatArray, order: FloatArray) -> tuple[float, floa
     measures=(),
     cost_s=120.0,
     prefers="alloy",
+    version="2",
 )
 def run(args: MonteCarloArgs, *, system: System, md: Md) -> Outcome:
     """Warren-Cowley parameters of an alloy at temperatures, by swaps of unlike atoms under molecular dynamics; the order-disorder temperature.
@@ -144,8 +146,13 @@ def run(args: MonteCarloArgs, *, system: System, md: Md) -> Outcome:
         )
     right = np.allclose(system.atoms.cell.angles(), 90.0, atol=0.05)
     shape = "aniso" if right else "tri"
-    start = supercell_near(md.relaxed_cell(system, shape=shape).atoms, atoms_aimed=args.size)
-    found_shells = shells(supercell_near(system.atoms, atoms_aimed=args.size))
+    relaxed = md.relaxed_cell(system, shape=shape)
+    start = supercell_near(relaxed.atoms, atoms_aimed=args.size)
+    # Atoms stray from their sites as they relax, so that shells would run into each other: neighbours are those of the sites, in the
+    # cell that is run, whose vectors, and with them the numbers of the repeated sites, need not be those of the cell as given.
+    sites, _ = restricted(system.atoms)
+    sites.set_cell(relaxed.atoms.cell, scale_atoms=True)
+    found_shells = shells(supercell_near(sites, atoms_aimed=args.size))
     simulation = md.simulation("swaps", start)
     elements = simulation.elements
     pairs = list(combinations(range(1, len(elements) + 1), 2))

@@ -42,7 +42,9 @@ class RadialDistributionArgs(PhaseArgs):
 
     temperature_k: float = Field(default=300.0, ge=10.0, le=HOTTEST_K, description="temperature in K")
     length_ps: float = Field(default=10.0, ge=1.0, le=100000.0, description="length of the trajectory in ps")
-    cutoff_angstrom: float = Field(default=10.0, ge=3.0, le=20.0, description="longest distance in Å")
+    cutoff_angstrom: float = Field(
+        default=10.0, ge=3.0, le=_WIDEST_ANGSTROM, description="longest distance in Å"
+    )
     size: int = Field(default=1000, ge=32, le=50000, description="atoms aimed at")
 
 
@@ -123,7 +125,7 @@ def run(args: RadialDistributionArgs, *, system: System, md: Md) -> Outcome:
         simulation,
         temperature_k=args.temperature_k,
         length_ps=args.length_ps,
-        cutoff_angstrom=min(args.cutoff_angstrom, _WIDEST_ANGSTROM),
+        cutoff_angstrom=args.cutoff_angstrom,
     )
     quantities = {
         "coordination_number": measured(*found.coordination(), ""),

@@ -1,12 +1,14 @@
 """A tensile test: a crystal drawn along a direction at a constant rate, free across it, until it yields.
 
-Strain is engineering strain, stress the true one along the axis. Simulated rates are 10⁷ to 10¹⁰ per second, twelve orders above a
+Strain is engineering strain, and so is stress: the force along the axis over the cross-section before drawing, as strength and proof stress are
+told by convention. Simulated rates are 10⁷ to 10¹⁰ per second, twelve orders above a
 testing machine's, and the crystal has no defects: what is found is the ideal strength at that rate, an upper bound of what a
 specimen bears.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +25,12 @@ from matsmith.tools.lammps.static import stresses_gpa
 from matsmith.tools.lammps.statistics import average, block_means, line
 
 _OFFSET = 0.002
+_BIAS_WORTH_TELLING = 0.02
 _ELASTIC_UP_TO = 0.01
 _FALLEN_TO = 0.7
 _WINDOWS = 120
 _FEWEST_IN_SLOPE = 5
+_SMOOTH_ORDER = 3
 _WARM_UP = """velocity all create {double_k} {seed} mom yes rot no dist gaussian
 fix box all npt temp {temperature_k} {temperature_k} {damp_t} aniso 0.0 0.0 {damp_p}
 run {steps}
@@ -63,7 +67,10 @@ class TensileArgs(MdArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """What a stress-strain curve says; stresses in GPa, strains as shares. `yielded` is False when it rose to its end."""
+    """What a stress-strain curve says; stresses in GPa, strains as shares. `yielded` is False when it rose to its end.
+
+    `strength_bias_gpa` is the most by which the strength is too large for being the largest of several noisy means.
+    """
 
     youngs_gpa: float
     youngs_sigma_gpa: float
@@ -71,8 +78,18 @@ class Curve:
     proof_strain: float | None
     strength_gpa: float
     strength_sigma_gpa: float
+    strength_bias_gpa: float
     strength_strain: float
     yielded: bool
+
+
+def engineering(true_gpa: FloatArray, areas_angstrom2: FloatArray, *, at_first: float) -> FloatArray:
+    """Force over the area at first (Å²), from true stresses (n,) and the areas (n,) that they act on.
+
+    >>> engineering(np.array([10.0]), np.array([90.0]), at_first=100.0).tolist()
+    [9.0]
+    """
+    return np.asarray(true_gpa * areas_angstrom2 / at_first, dtype=np.float64)
 
 
 def read_curve(strain: FloatArray, stress_gpa: FloatArray) -> Curve:
@@ -84,8 +101,6 @@ def read_curve(strain: FloatArray, stress_gpa: FloatArray) -> Curve:
     if windows < 4 * _FEWEST_IN_SLOPE:
         raise DynamicsError("too_few_points", "The test is too short.", hint="Draw farther or more slowly.")
     e, s = block_means(strain, blocks=windows), block_means(stress_gpa, blocks=windows)
-    size = len(strain) // windows
-    noise = float(np.std(np.diff(stress_gpa), ddof=1)) / np.sqrt(2 * size)
     first = np.abs(strain - strain[0]) <= _ELASTIC_UP_TO
     if int(first.sum()) < 4 * _FEWEST_IN_SLOPE:
         first = np.arange(len(strain)) < 4 * _FEWEST_IN_SLOPE
@@ -102,16 +117,32 @@ def read_curve(strain: FloatArray, stress_gpa: FloatArray) -> Curve:
         share = float(gap[0] / (gap[0] - gap[1])) if gap[0] > gap[1] else 0.0
         proof = (float(e[k - 1] + share * (e[k] - e[k - 1])), float(s[k - 1] + share * (s[k] - s[k - 1])))
     top = int(np.argmax(s))
+    smooth_to = float(e[top]) if proof is None else min(proof[0], float(e[top]))
+    rising = strain <= max(smooth_to, float(strain[4 * _FEWEST_IN_SLOPE - 1]))
+    noise = _noise_of_means(strain[rising], stress_gpa[rising], length=len(strain) // windows)
+    # The largest of n normal errors is about sigma sqrt(2 ln n); n is how many means could be the largest.
+    rivals = int((s > s[top] - 3 * noise).sum())
     return Curve(
         youngs_gpa=slope.slope,
         youngs_sigma_gpa=slope.slope_sigma,
         proof_gpa=None if proof is None else proof[1],
         proof_strain=None if proof is None else proof[0],
         strength_gpa=float(s[top]),
-        strength_sigma_gpa=float(noise),
+        strength_sigma_gpa=noise,
+        strength_bias_gpa=noise * math.sqrt(2 * math.log(rivals)) if rivals else 0.0,
         strength_strain=float(e[top]),
         yielded=bool(s[top:].min() < _FALLEN_TO * s[top]),
     )
+
+
+def _noise_of_means(strain: FloatArray, stress_gpa: FloatArray, *, length: int) -> float:
+    """One-sigma error in GPa of a mean over so many rows, from the scatter about a smooth curve through rows (n,) before yielding.
+
+    Neighbouring rows are correlated: blocks tell by how much.
+    """
+    place = (strain - strain[0]) / max(float(np.ptp(strain)), 1e-12)
+    scatter = stress_gpa - np.polynomial.Polynomial.fit(place, stress_gpa, _SMOOTH_ORDER)(place)
+    return float(np.std(scatter)) * math.sqrt(min(1.0, average(scatter).inefficiency / length))
 
 
 @protocol(
@@ -120,6 +151,7 @@ def read_curve(strain: FloatArray, stress_gpa: FloatArray) -> Curve:
     measures=(),
     cost_s=300.0,
     prefers="tensile",
+    version="2",
 )
 def run(args: TensileArgs, *, system: System, md: Md) -> Outcome:
     """Stress-strain curve of a cubic crystal or random alloy without defects: Young's modulus along the direction, proof stress, strength.
@@ -147,13 +179,16 @@ def run(args: TensileArgs, *, system: System, md: Md) -> Outcome:
     warm = simulation.stage(
         "warm", _WARM_UP, steps=max(500, round(args.warm_ps / md.timestep_ps)), values=values, title="warming"
     )
-    length = average(warm.thermo["lx"][len(warm.thermo["lx"]) // 2 :]).mean
+    length, wide, thick = (
+        average(warm.thermo[edge][len(warm.thermo[edge]) // 2 :]).mean for edge in ("lx", "ly", "lz")
+    )
     steps = max(2000, round(args.strain / (args.rate_per_s * 1e-12) / md.timestep_ps))
     md.note(f"drawing by {100 * args.strain:g} % along {list(args.direction)}")
     drawn = simulation.stage("draw", _DRAW, steps=steps, values=values, title="drawing")
     strain = drawn.thermo["lx"] / length - 1
-    stress = stresses_gpa(drawn.thermo)
-    curve = read_curve(strain, stress[:, 0, 0])
+    true_stress = stresses_gpa(drawn.thermo)
+    stress = engineering(true_stress[:, 0, 0], drawn.thermo["ly"] * drawn.thermo["lz"], at_first=wide * thick)
+    curve = read_curve(strain, stress)
     truth = Truth.EXPERIMENT_AT_CONDITIONS
     quantities = {
         "tensile_strength": Quantity(
@@ -171,9 +206,13 @@ def run(args: TensileArgs, *, system: System, md: Md) -> Outcome:
         *md.warnings,
         f"drawn at {args.rate_per_s:.0e}/s without defects: strength and yield stress are upper bounds of what a specimen bears",
     ]
+    if curve.strength_bias_gpa > _BIAS_WORTH_TELLING * curve.strength_gpa:
+        warnings.append(
+            f"the strength is the largest of noisy means, and up to {1000 * curve.strength_bias_gpa:.0f} MPa too large for that: take more atoms (size)"
+        )
     if not curve.yielded:
         warnings.append("the stress had not fallen at the largest strain: draw farther (strain)")
-    across = float(np.abs(stress[len(stress) // 10 :, 1, 1]).mean())
+    across = float(np.abs(true_stress[len(stress) // 10 :, 1, 1]).mean())
     facts: dict[str, JsonValue] = {
         "temperature_k": args.temperature_k,
         "direction": list(args.direction),
@@ -181,6 +220,10 @@ def run(args: TensileArgs, *, system: System, md: Md) -> Outcome:
         "atoms": len(whole),
         "strain_at_strength": round(curve.strength_strain, 5),
         "proof_strain": None if curve.proof_strain is None else round(curve.proof_strain, 5),
+        "strength_too_large_by_at_most_gpa": round(curve.strength_bias_gpa, 4),
+        "true_stress_at_strength_gpa": round(
+            float(np.interp(curve.strength_strain, strain, true_stress[:, 0, 0])), 4
+        ),
         "yielded": curve.yielded,
         "mean_transverse_stress_gpa": round(across, 4),
         **traces_fact(
@@ -188,8 +231,8 @@ def run(args: TensileArgs, *, system: System, md: Md) -> Outcome:
                 id="stress-over-strain",
                 title="Stress over strain",
                 x=("engineering strain", "%"),
-                y=("true stress", "GPa"),
-                traces=[Trace(name=f"along {list(args.direction)}", x=100 * strain, y=stress[:, 0, 0])],
+                y=("engineering stress", "GPa"),
+                traces=[Trace(name=f"along {list(args.direction)}", x=100 * strain, y=stress)],
                 guides=[("x", 100 * curve.strength_strain, "strength")],
                 note=f"At {args.rate_per_s:.0e}/s and {args.temperature_k:g} K, {len(whole)} atoms without defects.",
             )

@@ -83,7 +83,7 @@ class ThermalConductivityArgs(PhaseArgs):
 def run(args: ThermalConductivityArgs, *, system: System, md: Md) -> Outcome:
     """Thermal conductivity (W/(m K)) of the atoms of a crystal or its melt: by a flow of heat, or by the heat current's fluctuations.
 
-    Quantities: `thermal_conductivity_at_temperature`. Electrons are not in it: of a metal it is a small part. Sigma is statistical. Typed failures:
+    Quantities: `thermal_conductivity_at_temperature`. Electrons are not in it: of a metal it is a small part. Sigma holds what the potential is assumed to be off by. Typed failures:
     wrong_heat_current (fluctuations with a many-body potential), no_gradient, molten, stays_solid, and those of every run.
 
     Example: matsmith tool md_thermal_conductivity --args '{"element": "Ar", "phase": "melt", "temperature_k": 90}'

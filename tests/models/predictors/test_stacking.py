@@ -70,3 +70,13 @@ def test_folds_without_a_network_keep_to_the_trees() -> None:
     assert found[[1, 4]] == pytest.approx(np.tile([0.0, 1.0], (2, 1)), abs=0.01)
     alone = weights_by_fold(trees, network, truth=network, owner=owner, folds=folds, there=(2,))
     assert alone[2] == pytest.approx([0.5, 0.5])
+
+
+def test_what_counts_decides() -> None:
+    random = np.random.default_rng(5)
+    columns = random.normal(size=(400, 2))
+    first = np.arange(400) < 100
+    truth = np.where(first, columns[:, 0], columns[:, 1])
+    weights = non_negative_weights(columns, truth, counts=first.astype(np.float64))
+    assert weights == pytest.approx([1.0, 0.0], abs=0.01)
+    assert non_negative_weights(columns, truth) == pytest.approx([0.0, 1.0], abs=0.01)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from matsmith.models.predictors.trees import CUTS, Trees, cuts_of, encode, merged, of_boosting
 
@@ -41,10 +48,73 @@ def test_members_lie_beside_each_other() -> None:
 
 
 def test_a_child_outside_its_tree_is_refused() -> None:
-    arrays = stump(feature=0, threshold=4, low=-1, high=2).arrays()
-    arrays["right"] = np.array([7, 1, 2], dtype=np.uint8)
     with pytest.raises(ValueError, match="outside"):
-        Trees.of_arrays(arrays)
+        Trees.of_arrays(
+            as_stored_before(stump(feature=0, threshold=4, low=-1, high=2))
+            | {"right": np.array([7, 1, 2], dtype=np.uint8)}
+        )
+
+
+def as_stored_before(trees: Trees) -> dict[str, NDArray[Any]]:
+    """What an earlier version stored: every node whole, and no left children."""
+    names = ("feature", "threshold", "right", "value", "roots", "member", "base")
+    return {name: getattr(trees, name) for name in names} | {"depth": np.array([trees.depth], dtype=np.int32)}
+
+
+def grown(shape: random.Random, *, depth: int) -> Trees:
+    """A tree whose branches end where chance has it, nodes in the order in which they are visited, left before right."""
+    rows: list[list[float]] = []
+
+    def grow(level: int) -> int:
+        place = len(rows)
+        rows.append([0, 255, place, place, shape.uniform(-9, 9)])
+        if level < depth and (level == 0 or shape.random() < 0.7):
+            feature, threshold = shape.randrange(4), shape.randrange(100)
+            left, right = grow(level + 1), grow(level + 1)
+            rows[place] = [feature, threshold, left, right, 0.0]
+        return place
+
+    grow(0)
+    table = np.array(rows)
+    feature, threshold, left, right = table[:, :4].astype(np.uint8).T
+    return replace(
+        stump(feature=0, threshold=0, low=0, high=0),
+        feature=feature, threshold=threshold, left=left, right=right, value=table[:, 4].astype(np.float16), depth=depth,
+    )  # fmt: skip
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 4), st.integers(1, 6))
+def test_what_is_stored_comes_back_whole_and_smaller(chance: random.Random, count: int, depth: int) -> None:
+    trees = merged([grown(chance, depth=depth) for _ in range(count)])
+    again = Trees.of_arrays(trees.arrays())
+    before = Trees.of_arrays(as_stored_before(trees))
+    for name in ("feature", "threshold", "left", "right", "value", "roots", "member"):
+        assert (getattr(again, name) == getattr(trees, name)).all(), name
+        assert (getattr(before, name) == getattr(trees, name)).all(), name
+    codes = np.array([[chance.randrange(128) for _ in range(4)] for _ in range(20)], dtype=np.uint8)
+    assert again.predict(codes) == pytest.approx(
+        np.array([[walked(trees, root, row) for root in trees.roots] for row in codes])
+    )
+
+
+def walked(trees: Trees, root: int, row: NDArray[np.uint8]) -> float:
+    """The leaf's value that one row comes to, a step at a time."""
+    node = root
+    while trees.threshold[node] != 255:
+        beyond = row[trees.feature[node]] > trees.threshold[node]
+        node = root + int(trees.right[node] if beyond else trees.left[node])
+    return float(trees.value[node])
+
+
+@pytest.mark.parametrize("part", ["leaf", "value", "feature", "roots"])
+def test_stored_arrays_that_do_not_belong_together_are_refused(part: str) -> None:
+    arrays = stump(feature=0, threshold=4, low=-1, high=2).arrays()
+    wrong = {
+        "leaf": np.packbits([True, True, False]), "value": arrays["value"][:1], "feature": np.zeros(0, dtype=np.uint8),
+        "roots": np.array([1], dtype=np.int32),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"outside|leaves"):
+        Trees.of_arrays(arrays | {part: wrong[part]})
 
 
 def test_codes_count_the_thresholds_below() -> None:

@@ -26,6 +26,7 @@ def card_text(card: dict[str, Any], *, title: str) -> str:
         f"- Polymorphs: {card['polymorphs']}.",
         f"- Method: gradient-boosted trees on composition descriptors, {_helpers(card['helpers'])}"
         + (", stacked with networks over learned element embeddings" if "stack" in card else "")
+        + ("; 0 where trees that tell metals find one likelier than not" if "metal_roc_auc" in card else "")
         + "; no structure is seen.",
         "",
         f"| left out | {unit} |",
@@ -60,6 +61,12 @@ def card_text(card: dict[str, Any], *, title: str) -> str:
     if card["published"]:
         lines += [
             f"Published, for comparison (Matbench's random rows, another split): {card['published']}.",
+            "",
+        ]
+    if "metal_roc_auc" in card:
+        lines += [
+            "A metal is what the table gives no gap: insulating oxides and phosphates of iron, cobalt and vanadium are among these (LiFe2(PO4)3), so that for "
+            "their kin a gap of 0 says what the table says, and not what would be measured.",
             "",
         ]
     lines += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,15 @@ from matsmith.models.predictors.compositions import FOLDS, Compositions, FloatAr
 from matsmith.models.predictors.descriptors import descriptors
 from matsmith.models.predictors.domain import Domain
 from matsmith.models.predictors.library import model_of
-from matsmith.models.predictors.model import CompositionModel, Helper, error_codes, grown
+from matsmith.models.predictors.model import (
+    CompositionModel,
+    Helper,
+    error_codes,
+    gapless,
+    grown,
+    known_of,
+    logistic,
+)
 from matsmith.models.predictors.training_table import TrainingTable
 from matsmith.models.predictors.trees import encode
 
@@ -41,6 +49,13 @@ def left_out(model: CompositionModel, codes: NDArray[np.uint8], folds: IntArray)
         rows = folds == fold
         found[rows] = model.raw(codes[rows], members=[fold])[:, 0]
     return found
+
+
+def left_out_chance(model: CompositionModel, codes: NDArray[np.uint8], folds: IntArray) -> FloatArray | None:
+    """Chance of a metal of each formula by the trees that were not trained on its fold, (n,); None for what is no gap."""
+    if model.metal_trees is None:
+        return None
+    return logistic(left_out(replace(model, trees=model.metal_trees), codes, folds))
 
 
 def stacked_left_out(
@@ -126,18 +141,13 @@ def left_out_intervals(model: CompositionModel, table: TrainingTable) -> LeftOut
     if model.networks is not None:
         outputs = model.networks.left_out(table.compositions, columns, table.folds)
         middle, disagreement = stacked_left_out(model, folds=table.folds, trees=middle, outputs=outputs)
-    distance = left_out_distance(columns, table)
-    known = {"middle": middle, "distance": distance}
-    if disagreement is not None:
-        known["disagreement"] = disagreement
+    distance, chance = left_out_distance(columns, table), left_out_chance(model, codes, table.folds)
+    known = known_of(middle, distance=distance, disagreement=disagreement, chance=chance)
     own = error_codes(codes, known=known, marks=model.card["error_marks"])
     error = np.empty(len(table))
     for fold in range(FOLDS):
         rows = table.folds == fold
         error[rows] = np.exp(model.error_trees.predict(own[rows], members=[fold])[:, 0])
     error = grown(error, distance / model.domain.border)
-    return LeftOut(
-        middle=middle,
-        sigma=model.quantile_sigma * error,
-        half_90=model.quantile_90 * error,
-    )
+    one, ninety = model.widths.of(middle)
+    return LeftOut(middle=gapless(middle, chance), sigma=one * error, half_90=ninety * error)

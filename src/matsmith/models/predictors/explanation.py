@@ -3,7 +3,7 @@
 Contributions are exact Shapley values of the trees (`shapley`), on the model's own scale: the property's unit, or its log10, where they multiply,
 or log-odds. A prediction that serves as a descriptor is owed to the elements as its own explanation says. Where networks are stacked with the
 trees, the trees' contributions count by their weight, and what the networks make of it besides is one contribution more, owed to the elements in
-proportion to theirs.
+proportion to theirs. So is what a gap loses where a metal is likelier than not.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ ABSENT = "what is not in it"
 """The name under which the absence of elements and groups counts."""
 NETWORKS = "networks over elements"
 """The name of what networks add to the trees' descriptors."""
+METAL = "a metal is likelier than not"
+"""The name of what a gap loses by that."""
 _NEAREST = 5
 
 
@@ -100,8 +102,9 @@ def explain(name: str, formulas: Sequence[str]) -> list[Explanation]:
     helper = helper_columns()
     model, path = model_of(name), weights_path(name)
     found = model.predict(compositions, columns, helper=helper)
-    taken = _with_networks(_taken_apart(name, compositions, columns, helper=helper), model, found)
-    names = [*descriptor_names(), *(f"predicted {PREDICTED[one].title}" for one in entry.helpers), NETWORKS]
+    taken = _taken_apart(name, compositions, columns, helper=helper)
+    own_names = [*descriptor_names(), *(f"predicted {PREDICTED[one].title}" for one in entry.helpers)]
+    names, taken = _with_more(own_names, taken, model, found)
     place, distance = model.domain.nearest(columns, count=_NEAREST)
     held = load_data(model, path=path).formulas
     explained: list[Explanation] = []
@@ -189,24 +192,38 @@ def _taken_apart(
     return _TakenApart(base=paths.base, columns=full, added=added, elements=elements)
 
 
-def _with_networks(taken: _TakenApart, model: CompositionModel, found: Predictions) -> _TakenApart:
-    """The same with the networks' part as one column more, where there is one."""
-    if model.stack is None or found.network is None:
-        return taken
-    of_trees, of_networks = model.stack.mean(axis=0).tolist()
-    total = found.middle
-    if model.entry.scale == "probability":
-        chance = np.clip(total, 1e-6, 1.0 - 1e-6)
-        total = np.log(chance / (1.0 - chance))
-    base = taken.base * (of_trees + of_networks)
-    added, elements = of_trees * taken.added, of_trees * taken.elements
-    rest = total - base - added.sum(axis=1)
-    sizes = np.abs(elements) + 1e-12
+def _with_more(
+    names: list[str], taken: _TakenApart, model: CompositionModel, found: Predictions
+) -> tuple[list[str], _TakenApart]:
+    """The same with a column more for the networks' part and one for what is told of metals, where there are these."""
+    if model.stack is not None and found.network is not None:
+        of_trees, of_networks = model.stack.mean(axis=0).tolist()
+        total = found.ensemble
+        if model.entry.scale == "probability":
+            chance = np.clip(total, 1e-6, 1.0 - 1e-6)
+            total = np.log(chance / (1.0 - chance))
+        taken = _TakenApart(
+            base=taken.base * (of_trees + of_networks),
+            columns=taken.columns,
+            added=of_trees * taken.added,
+            elements=of_trees * taken.elements,
+        )
+        rest = total - taken.base - taken.added.sum(axis=1)
+        names, taken = [*names, NETWORKS], _with_column(taken, found.network, added=rest)
+    if found.chance_of_metal is not None:
+        lost = found.middle - found.ensemble
+        names, taken = [*names, METAL], _with_column(taken, found.chance_of_metal, added=lost)
+    return names, taken
+
+
+def _with_column(taken: _TakenApart, values: FloatArray, *, added: FloatArray) -> _TakenApart:
+    """One column more, `values` and what it adds (n,), owed to the elements in proportion to the rest that is owed to them."""
+    sizes = np.abs(taken.elements) + 1e-12
     return _TakenApart(
-        base=base,
-        columns=np.concatenate([taken.columns, found.network[:, None].astype(np.float32)], axis=1),
-        added=np.concatenate([added, rest[:, None]], axis=1),
-        elements=elements + rest[:, None] * sizes / sizes.sum(axis=1, keepdims=True),
+        base=taken.base,
+        columns=np.concatenate([taken.columns, values[:, None].astype(np.float32)], axis=1),
+        added=np.concatenate([taken.added, added[:, None]], axis=1),
+        elements=taken.elements + added[:, None] * sizes / sizes.sum(axis=1, keepdims=True),
     )
 
 

@@ -1,7 +1,9 @@
 """A composition model: boosted trees of five folds, a model of their error, a domain; one safetensors file, hash-checked.
 
     value    = scale^-1(mean over folds m of [w_t,m trees_m(x) + w_n,m network_m(x)])
-    interval = scale^-1(prediction -+ q * e(x)),   q a quantile of |residual| / e(x) on formulas left out
+    interval = scale^-1(prediction -+ q * e(x)),   q a quantile of |residual| / e(x) on formulas left out of which about as much was predicted
+
+A gap is 0 where a classifier on the same descriptors finds a metal likelier than not.
 
 The networks of all properties lie in a file of their own; a model that was not stacked with them has w_t = 1, w_n = 0.
 The error model e(x) was fitted to left-out residuals. This is split conformal prediction with a normalised score
@@ -21,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsmith.core.errors import DataError
+from matsmith.models.predictors.calibration import Widths
 from matsmith.models.predictors.compositions import Compositions, FloatArray
 from matsmith.models.predictors.domain import RARE, Domain
 from matsmith.models.predictors.neural import WEIGHTS, Networks, networks_at
@@ -32,9 +35,8 @@ FORMAT = "matsmith-composition"
 _ALONE, _STACKED = "1", "2"
 """Versions: trees alone, and trees stacked with networks, which an older reader must not take for trees alone."""
 _HINT = "Reinstall matsmith, or train it again with `python -m matsmith.models.predictors.train`."
-ONE_SIGMA, NINETY = 0.6827, 0.9
 _NETWORK_HINT = f"{_HINT[:-1]} after `python -m matsmith.models.predictors.neural_training`."
-_MARKED = ("middle", "distance", "disagreement")
+_MARKED = ("middle", "distance", "disagreement", "chance")
 _FARTHEST = 5.0
 """How many times the error may grow outside of the domain."""
 
@@ -47,7 +49,8 @@ class Predictions:
     """Of `n` compositions, in the property's unit: value, one sigma, ends of the 90 % interval; all shape (n,).
 
     `distance` is in units of the domain's border, `rarest` counts the training formulas of the rarest element,
-    `chance_of_metal` is there for gaps only. On the model's scale: `middle`, and what the `network` alone says, where there is one.
+    `chance_of_metal` is there for gaps only. On the model's scale: `middle`, which is that of `value`, the `ensemble`, which differs from it for
+    metals only, and what the `network` alone says, where there is one.
     """
 
     value: FloatArray
@@ -58,6 +61,7 @@ class Predictions:
     distance: FloatArray
     rarest: NDArray[np.int64]
     middle: FloatArray
+    ensemble: FloatArray
     chance_of_metal: FloatArray | None = None
     network: FloatArray | None = None
 
@@ -74,8 +78,7 @@ class CompositionModel:
     trees: Trees
     error_trees: Trees
     domain: Domain
-    quantile_sigma: float
-    quantile_90: float
+    widths: Widths
     metal_trees: Trees | None = None
     stack: FloatArray | None = None
     networks: Networks | None = None
@@ -126,22 +129,21 @@ class CompositionModel:
             if len(there) == each.shape[1]:
                 disagreement = np.abs(each - network).mean(axis=1)
             each = self.stack[:, 0] * each + self.stack[:, 1] * network
-        middle = each.mean(axis=1)
+        ensemble = each.mean(axis=1)
         distance = self.domain.distance(columns)
-        error = self.error(codes, middle=middle, distance=distance, disagreement=disagreement)
-        rarest = self.domain.rarest(compositions)
         chance = None
         if self.metal_trees is not None:
             chance = logistic(self.metal_trees.predict(codes)).mean(axis=1)
-        back = self.entry.from_scale
-        low, high = back(middle - self.quantile_90 * error), back(middle + self.quantile_90 * error)
-        one_low, one_high = middle - self.quantile_sigma * error, middle + self.quantile_sigma * error
-        # A floor cuts the interval's end and not what is not known.
-        sigma = (
-            0.5 * (back(one_high) - back(one_low))
-            if self.entry.scale == "log10"
-            else 0.5 * (one_high - one_low)
+        error = self.error(
+            codes, ensemble=ensemble, distance=distance, disagreement=disagreement, chance=chance
         )
+        rarest = self.domain.rarest(compositions)
+        back = self.entry.from_scale
+        one, ninety = (factor * error for factor in self.widths.of(ensemble))
+        middle = gapless(ensemble, chance)
+        low, high = back(middle - ninety), back(middle + ninety)
+        # A floor cuts the interval's end and not what is not known.
+        sigma = 0.5 * (back(middle + one) - back(middle - one)) if self.entry.scale == "log10" else one
         return Predictions(
             value=back(middle),
             sigma=sigma,
@@ -151,6 +153,7 @@ class CompositionModel:
             distance=distance / self.domain.border,
             rarest=rarest,
             middle=middle,
+            ensemble=ensemble,
             chance_of_metal=chance,
             network=alone,
         )
@@ -159,17 +162,33 @@ class CompositionModel:
         self,
         codes: NDArray[np.uint8],
         *,
-        middle: FloatArray,
+        ensemble: FloatArray,
         distance: FloatArray,
-        disagreement: FloatArray | None = None,
+        disagreement: FloatArray | None,
+        chance: FloatArray | None,
     ) -> FloatArray:
         """Expected absolute error on the model's scale, shape (n,), before calibration."""
-        known = {"middle": middle, "distance": distance}
-        if disagreement is not None:
-            known["disagreement"] = disagreement
+        known = known_of(ensemble, distance=distance, disagreement=disagreement, chance=chance)
         own = error_codes(codes, known=known, marks=self.card["error_marks"])
         found = np.exp(self.error_trees.predict(own).mean(axis=1))
         return grown(found, distance / self.domain.border)
+
+
+def gapless(ensemble: FloatArray, chance: FloatArray | None) -> FloatArray:
+    """What is predicted, (n,): 0 where a metal is likelier than not by its `chance` (n,), since that is the middle of what may be; else what the ensemble says."""
+    return ensemble if chance is None else np.where(chance > 0.5, 0.0, ensemble)
+
+
+def known_of(
+    ensemble: FloatArray,
+    *,
+    distance: FloatArray,
+    disagreement: FloatArray | None = None,
+    chance: FloatArray | None = None,
+) -> dict[str, FloatArray]:
+    """What the error model is told beside the descriptors, by name, each (n,)."""
+    known = {"middle": ensemble, "distance": distance, "disagreement": disagreement, "chance": chance}
+    return {name: own for name, own in known.items() if own is not None}
 
 
 def grown(error: FloatArray, distance: FloatArray) -> FloatArray:
@@ -180,7 +199,7 @@ def grown(error: FloatArray, distance: FloatArray) -> FloatArray:
 def error_codes(
     codes: NDArray[np.uint8], *, known: dict[str, FloatArray], marks: dict[str, list[float]]
 ) -> NDArray[np.uint8]:
-    """Codes for the error model: those of the descriptors, of the prediction, of the distance, of how far trees and networks are apart."""
+    """Codes for the error model: those of the descriptors, and of what `known_of` names."""
     more = [
         np.searchsorted(np.array(marks[name]), known[name]).astype(np.uint8)[:, None]
         for name in _MARKED
@@ -199,7 +218,7 @@ def save_model(model: CompositionModel, path: Path) -> str:
     arrays: dict[str, NDArray[Any]] = {
         "cuts": np.concatenate(model.cuts) if model.cuts else np.zeros(0, dtype=np.float32),
         "cut_counts": np.array([len(own) for own in model.cuts], dtype=np.int32),
-        "quantiles": np.array([model.quantile_sigma, model.quantile_90]),
+        **model.widths.arrays(),
     }
     card = dict(model.card)
     if model.stack is not None and model.networks is not None:
@@ -249,8 +268,7 @@ def load_model(
             trees=Trees.of_arrays(group(arrays, "trees")),
             error_trees=Trees.of_arrays(group(arrays, "error")),
             domain=Domain.of_arrays(group(arrays, "domain")),
-            quantile_sigma=float(arrays["quantiles"][0]),
-            quantile_90=float(arrays["quantiles"][1]),
+            widths=Widths.of_arrays(arrays),
             metal_trees=Trees.of_arrays(metal) if metal else None,
             stack=stack,
             networks=None if stack is None else _networks(networks, entry=entry, sha256=card["networks"]),

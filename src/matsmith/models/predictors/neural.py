@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from matsmith.core.errors import DataError
 from matsmith.models.predictors.compositions import FOLDS, Compositions, FloatArray, IntArray
+from matsmith.models.predictors.members import of_each
 from matsmith.models.predictors.sealed import check_seal, group, read_sealed, write_sealed
 from matsmith.models.predictors.stability.interaction_network import InteractionNetwork
 
@@ -69,12 +70,13 @@ class Networks:
         """
         scaled = standardised(columns, centre=self.centre, spread=self.spread)
         wanted = range(len(self.members)) if members is None else members
-        found = np.zeros((len(compositions), len(wanted), len(self.tasks)))
-        for place, fold in enumerate(wanted):
+        nothing = np.zeros((len(compositions), len(self.tasks)))
+
+        def of_one(fold: int) -> FloatArray:
             member = self.members[fold]
-            if member is not None:
-                found[:, place] = member.predict(compositions, scaled)
-        return found
+            return nothing if member is None else member.predict(compositions, scaled)
+
+        return np.stack(of_each(of_one, wanted, rows=len(compositions)), axis=1)
 
     def left_out(
         self, compositions: Compositions, columns: NDArray[np.float32], folds: IntArray

@@ -40,9 +40,9 @@ _CHUNK = 8
 """So many batches are drawn together and sorted by number of elements."""
 _SEED = 70
 SETTINGS = NetworkSettings(
-    width=64,
+    width=128,
     layers=2,
-    epochs=20,
+    epochs=40,
     batch=512,
     learning_rate=3e-3,
     weight_decay=0.03,
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path("network-training"), help="folder for checkpoints")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="the weights file")
     parser.add_argument("--epochs", type=int, default=SETTINGS.epochs, help="passes over the small tables")
-    parser.add_argument("--others", type=int, default=6_000, help="formulas of the big tables in an epoch")
+    parser.add_argument("--others", type=int, default=8_000, help="formulas of the big tables in an epoch")
     parser.add_argument("--width", type=int, default=SETTINGS.width, help="width of the networks")
     parser.add_argument(
         "--fold", type=int, choices=range(FOLDS), help="this fold only; nothing is written to --out"

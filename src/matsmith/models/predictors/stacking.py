@@ -17,12 +17,17 @@ _CLOSE = 1e-3
 """Residuals below this share of the spread count alike, so that no weight is infinite."""
 
 
-def non_negative_weights(columns: FloatArray, truth: FloatArray) -> FloatArray:
-    """Weights (2,) of two columns (n, 2) that make the mean absolute error to `truth` (n,) least, none of them negative."""
+def non_negative_weights(
+    columns: FloatArray, truth: FloatArray, *, counts: FloatArray | None = None
+) -> FloatArray:
+    """Weights (2,) of two columns (n, 2) that make the mean absolute error to `truth` (n,) least, none of them negative.
+
+    `counts` (n,) say how much each error counts.
+    """
     weights = np.full(2, 0.5)
     least = _CLOSE * max(float(truth.std()), 1e-12)
     for _ in range(_STEPS):
-        each = 1.0 / np.maximum(np.abs(truth - columns @ weights), least)
+        each = (1.0 if counts is None else counts) / np.maximum(np.abs(truth - columns @ weights), least)
         found = _least_squares(columns, truth, each=each)
         done = float(np.abs(found - weights).max()) < 1e-4
         weights = found
@@ -53,18 +58,21 @@ def weights_by_fold(
     owner: IntArray,
     folds: IntArray,
     there: Sequence[int] = range(FOLDS),
+    counts: FloatArray | None = None,
 ) -> FloatArray:
     """Weights of each member, shape (FOLDS, 2), from left-out predictions `trees` and `network` (n,) of formulas in `folds` (n,).
 
-    `truth` (rows,) are the values to be met, `owner` (rows,) their formulas, `there` the folds that have a network: in the others trees have
+    `truth` (rows,) are the values to be met, `owner` (rows,) their formulas, `counts` (rows,) how much each error counts, `there` the folds that have a network: in the others trees have
     all the weight. A network that is the only one shares evenly, since there is nothing to fit its weight to.
     """
     columns = np.stack([trees, network], axis=1)
     found = np.tile([1.0, 0.0], (FOLDS, 1))
     for fold in there:
         others = (folds[owner] != fold) & np.isin(folds[owner], list(there))
-        if not others.any():
+        if not others.any() or (counts is not None and not counts[others].any()):
             found[fold] = 0.5
             continue
-        found[fold] = non_negative_weights(columns[owner[others]], truth[others])
+        found[fold] = non_negative_weights(
+            columns[owner[others]], truth[others], counts=None if counts is None else counts[others]
+        )
     return found

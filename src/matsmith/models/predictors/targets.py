@@ -151,7 +151,6 @@ _LISTED = (
         citation=f"{_DUNN}; Petretto et al. 2018, Sci. Data 5, 180065",
         scale="log10",
         helpers=("formation_energy", "computed_band_gap", "bulk_modulus", "shear_modulus"),
-        absolute_loss=True,
         published="CrabNet 55 1/cm, with structure MEGNet 29",
         crabnet=55.0,
     ),

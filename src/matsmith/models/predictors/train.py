@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from matsmith.core.errors import MatsmithError, UsageError
 from matsmith.models.predictors import library
+from matsmith.models.predictors.calibration import Widths, coverage_of, fit_widths
 from matsmith.models.predictors.cards import write_card
 from matsmith.models.predictors.compositions import FOLDS, FloatArray, IntArray
 from matsmith.models.predictors.descriptors import descriptors
@@ -34,16 +35,17 @@ from matsmith.models.predictors.evaluation import (
     errors_of,
     helper_by_fold,
     left_out,
+    left_out_chance,
     left_out_distance,
     stacked_left_out,
 )
 from matsmith.models.predictors.model import (
-    NINETY,
-    ONE_SIGMA,
     CompositionModel,
     Helper,
     error_codes,
+    gapless,
     grown,
+    known_of,
     load_model,
     save_model,
 )
@@ -183,26 +185,31 @@ def fit_table(
         else held.trees
     )
     if entry.name == "measured_band_gap" and held is None:
-        gapless = (table.targets <= 0.0).astype(np.float64)
-        metal = _folds(folder / "metal", codes, gapless, table.folds, settings=settings, classes=True)
+        is_metal = (table.targets <= 0.0).astype(np.float64)
+        metal = _folds(folder / "metal", codes, is_metal, table.folds, settings=settings, classes=True)
     draft = CompositionModel(
         entry=entry,
         cuts=cuts,
         trees=trees,
         error_trees=trees,
         domain=_domain(plain, table, border=1.0),
-        quantile_sigma=1.0,
-        quantile_90=1.0,
+        widths=Widths(middles=np.zeros(1), factors=np.ones((2, 1))),
         metal_trees=metal,
     )
-    middle, disagreement = left_out(draft, codes, table.folds), None
+    ensemble, disagreement = left_out(draft, codes, table.folds), None
+    chance = left_out_chance(draft, codes, table.folds)
     parts: dict[str, Any] = {}
     if networks is not None:
         network = networks.left_out(table.compositions, plain, table.folds)
-        draft, parts = _stacked(draft, table, trees=middle, outputs=network, networks=networks)
-        middle, disagreement = stacked_left_out(draft, folds=table.folds, trees=middle, outputs=network)
+        draft, parts = _stacked(
+            draft, table, trees=ensemble, outputs=network, networks=networks, chance=chance
+        )
+        ensemble, disagreement = stacked_left_out(draft, folds=table.folds, trees=ensemble, outputs=network)
+    distance = left_out_distance(plain, table)
+    known = known_of(ensemble, distance=distance, disagreement=disagreement, chance=chance)
+    middle = gapless(ensemble, chance)
     model, calibration = _calibrated(
-        draft, table, plain=plain, codes=codes, middle=middle, disagreement=disagreement, folder=folder
+        draft, table, plain=plain, codes=codes, middle=middle, known=known, folder=folder
     )
     found = errors_of(model, table, middle)
     card: dict[str, Any] = {
@@ -230,9 +237,7 @@ def fit_table(
     }
     if classes:
         card["roc_auc"] = area_under_curve(table.targets > 0.5, middle)
-    if metal is not None:
-        as_chances = replace(model, entry=predicted_property("metallic_glass"), trees=metal)
-        chance = left_out(as_chances, codes, table.folds)
+    if chance is not None:
         card["metal_roc_auc"] = area_under_curve(table.targets <= 0.0, chance)
         card["metal_accuracy"] = float(((chance > 0.5) == (table.targets <= 0.0)).mean())
     if entry.name == "measured_band_gap":
@@ -289,21 +294,24 @@ def _stacked(
     trees: FloatArray,
     outputs: FloatArray,
     networks: Networks,
+    chance: FloatArray | None,
 ) -> tuple[CompositionModel, dict[str, Any]]:
     """Fit the weights of trees and networks to left-out predictions `trees` (n,) and `outputs` (n, tasks); with what the card says of the parts."""
     draft = replace(draft, networks=networks)
     values, owner = _counted(table, every_row=draft.entry.choice == "median")
     network = draft.network(outputs)
+    # Metals do not count, which are told otherwise.
+    counts = None if chance is None else (chance <= 0.5)[owner].astype(np.float64)
     stack = weights_by_fold(
-        trees, network, truth=values, owner=owner, folds=table.folds, there=networks.folds
+        trees, network, truth=values, owner=owner, folds=table.folds, there=networks.folds, counts=counts
     )
     told: dict[str, Any] = {
         "stack": stack.mean(axis=0).round(4).tolist(),
         "folds_with_network": len(networks.folds),
-        "errors_of_trees": asdict(errors_of(draft, table, trees)),
+        "errors_of_trees": asdict(errors_of(draft, table, gapless(trees, chance))),
     }
     if len(networks.folds) == FOLDS:
-        told["errors_of_networks"] = asdict(errors_of(draft, table, network))
+        told["errors_of_networks"] = asdict(errors_of(draft, table, gapless(network, chance)))
     return replace(draft, stack=stack), told
 
 
@@ -323,26 +331,29 @@ def _calibrated(
     plain: NDArray[np.float32],
     codes: NDArray[np.uint8],
     middle: FloatArray,
-    disagreement: FloatArray | None,
+    known: dict[str, FloatArray],
     folder: Path,
 ) -> tuple[CompositionModel, dict[str, Any]]:
-    """Fit the error model to left-out residuals, take its quantiles, and measure the coverage on folds left out of both."""
-    distance = left_out_distance(plain, table)
+    """Fit the error model to left-out residuals of `middle` (n,), take its quantiles, and measure the coverage on folds left out of both."""
+    distance, ensemble = known["distance"], known["middle"]
     border = float(np.quantile(distance, BORDER_QUANTILE))
     every_row = draft.entry.choice == "median"
     values, owner = _counted(table, every_row=every_row)
     residual = np.abs(values - middle[owner])
-    known = {"middle": middle, "distance": distance}
-    if disagreement is not None:
-        known["disagreement"] = disagreement
     marks = {
         name: [float(mark) for mark in np.unique(np.quantile(own, np.linspace(0, 1, _MARKS + 2)[1:-1]))]
         for name, own in known.items()
     }
     own = error_codes(codes, known=known, marks=marks)[owner]
     folds = table.folds[owner]
-    least = max(0.1 * float(np.median(residual)), 1e-3 * float(values.std()), 1e-9)
-    wanted = np.log(np.maximum(residual, least))
+    # No less than this is ever said: a metal is known to have no gap, and a chance remains that it is none.
+    least = max(
+        0.1 * float(np.median(residual[residual > 0] if residual.any() else residual)),
+        1e-3 * float(values.std()),
+        1e-9,
+    )
+    residual = np.maximum(residual, least)
+    wanted = np.log(residual)
     kept = folder / f"error-{_digest(own, wanted, _OF_ERRORS)}"
     error_trees = _folds(kept, own, wanted, folds, settings=_OF_ERRORS)
     expected = np.empty(len(owner))
@@ -352,35 +363,20 @@ def _calibrated(
     expected = grown(expected, distance[owner] / border)
     score = residual / expected
     inside = distance[owner] <= border
-    coverage: dict[str, float] = {}
-    for level in (ONE_SIGMA, NINETY):
-        hit = np.empty(len(score), dtype=bool)
-        for fold in range(FOLDS):
-            rows = folds == fold
-            hit[rows] = score[rows] <= _quantile(score[~rows], level)
-        coverage[f"{level:g}"] = float(hit.mean())
-        coverage[f"{level:g} outside of the domain"] = float(hit[~inside].mean())
     error = np.abs(draft.entry.from_scale(values) - draft.entry.from_scale(middle[owner]))
     model = replace(
         draft,
         error_trees=error_trees,
         domain=_domain(plain, table, border=border),
-        quantile_sigma=_quantile(score, ONE_SIGMA),
-        quantile_90=_quantile(score, NINETY),
+        widths=fit_widths(ensemble[owner], score),
         card={"error_marks": marks},
     )
     return model, {
-        "coverage": coverage,
+        "coverage": coverage_of(ensemble[owner], score, folds=folds, inside=inside),
         "error_in_domain": float(error[inside].mean()),
         "error_outside": float(error[~inside].mean()),
         "border": border,
     }
-
-
-def _quantile(score: FloatArray, level: float) -> float:
-    """The conformal quantile: the next higher of n + 1."""
-    place = min(len(score) - 1, int(np.ceil((len(score) + 1) * level)) - 1)
-    return float(np.sort(score)[place])
 
 
 def _say(text: str) -> None:

@@ -29,10 +29,12 @@ class Boosting:
     def for_size(cls, formulas: int, *, absolute_loss: bool) -> Boosting:
         """Settings by the size of the table."""
         loss = "absolute_error" if absolute_loss else "squared_error"
-        if formulas < 2_000:
+        if formulas < 1_000:
             return cls(300, 0.04, 12, 8, loss=loss)
+        if formulas < 2_000:
+            return cls(600, 0.04, 31, 2, share_of_columns=0.1, loss=loss)
         if formulas < 20_000:
-            return cls(450, 0.05, 31, 8, loss=loss)
+            return cls(600, 0.05, 63, 4, share_of_columns=0.1, loss=loss)
         return cls(300, 0.12, 95, 15, loss=loss)
 
     def halved(self) -> Boosting:

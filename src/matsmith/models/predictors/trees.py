@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matsmith.models.predictors.compositions import FloatArray
+from matsmith.models.predictors.members import of_each
 
 Codes = NDArray[np.uint8]
 CUTS = 127
 """Most thresholds of a descriptor."""
 # Rows times trees walked at once: what is walked stays in the processor's cache.
-_CELLS = 50_000
+_CELLS = 16_000
 _SELF = 255
 
 
@@ -62,57 +64,113 @@ class Trees:
     base: FloatArray
     depth: int
 
+    @cached_property
+    def _packed(self) -> NDArray[np.int32]:
+        """One number a node, (nodes,): descriptor, threshold, how much farther the right child lies than the left, whether it has any; 8 bits each."""
+        own = np.arange(len(self.feature)) - np.repeat(self.roots, _sizes(self.roots, len(self.feature)))
+        step = self.left.astype(np.int32) - own
+        farther = np.where(step > 0, self.right.astype(np.int32) - self.left, 0)
+        upper = (farther | step << 8) << 16
+        return self.feature | self.threshold.astype(np.int32) << 8 | upper
+
     def predict(self, codes: Codes, *, members: Sequence[int] | None = None) -> FloatArray:
         """Sum of the trees of each model, shape (n, members asked for), before any link function."""
         wanted = range(len(self.base)) if members is None else members
-        found = np.empty((len(codes), len(wanted)))
-        for column, member in enumerate(wanted):
-            found[:, column] = self._sum(codes, self.roots[self.member == member]) + self.base[member]
-        return found
+
+        def of_one(member: int) -> FloatArray:
+            return self._sum(codes, self.roots[self.member == member]) + self.base[member]
+
+        return np.stack(of_each(of_one, wanted, rows=len(codes)), axis=1)
 
     def _sum(self, codes: Codes, roots: NDArray[np.int32]) -> FloatArray:
-        count = max(1, len(roots))
-        rows = max(1, _CELLS // count)
+        rows = max(1, _CELLS // max(1, len(roots)))
         sums = np.zeros(len(codes))
-        children = np.stack([self.left, self.right], axis=1).astype(np.int32).ravel()
-        value = self.value.astype(np.float32)
+        packed, value = self._packed, self.value.astype(np.float32)
         width = codes.shape[1]
         for begin in range(0, len(codes), rows):
             part = np.ascontiguousarray(codes[begin : begin + rows]).ravel()
             offset = (np.arange(min(rows, len(codes) - begin), dtype=np.int32) * width)[:, None]
-            root = np.broadcast_to(roots, (len(offset), len(roots)))
-            node: NDArray[np.int32] = root.copy()
+            node = np.broadcast_to(roots, (len(offset), len(roots))).copy()
+            at, low = np.empty_like(node), np.empty_like(node)
+            code, mark, beyond = (np.empty(node.shape, dtype=kind) for kind in (np.uint8, np.uint8, np.bool_))
             for _ in range(self.depth):
-                column: NDArray[np.int32] = offset + self.feature.take(node)
-                beyond: NDArray[np.bool_] = part.take(column) > self.threshold.take(node)
-                node = root + children.take(2 * node + beyond)
-            sums[begin : begin + rows] = value.take(node).sum(axis=1, dtype=np.float64)
+                # Everything in place: making and freeing arrays takes longer than what is computed.
+                packed.take(node, mode="clip", out=at)
+                np.bitwise_and(at, 255, out=low)
+                low += offset
+                part.take(low, mode="clip", out=code)
+                at >>= 8
+                mark[...] = at  # the lowest byte
+                np.greater(code, mark, out=beyond)
+                at >>= 8
+                np.bitwise_and(at, 255, out=low)
+                low *= beyond
+                node += low
+                at >>= 8
+                node += at
+            sums[begin : begin + rows] = value.take(node, mode="clip").sum(axis=1, dtype=np.float64)
         return sums
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What is stored, by name. A left child is the next node, or the leaf itself: it need not be."""
+        """What is stored, by name: of a leaf its value alone, of every other node what it compares; the order of the nodes tells the children."""
+        leaf = self.threshold == _SELF
         return {
-            "feature": self.feature, "threshold": self.threshold, "right": self.right,
-            "value": self.value, "roots": self.roots, "member": self.member, "base": self.base,
+            "leaf": np.packbits(leaf), "feature": self.feature[~leaf], "threshold": self.threshold[~leaf],
+            "value": self.value[leaf], "roots": self.roots, "member": self.member, "base": self.base,
             "depth": np.array([self.depth], dtype=np.int32),
         }  # fmt: skip
 
     @classmethod
     def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Trees:
-        """Trees from what was stored. Raises KeyError for a missing array, ValueError for one that points outside."""
-        roots, nodes = arrays["roots"], len(arrays["feature"])
-        ends = np.append(roots[1:], nodes) - roots
+        """Trees from what was stored, now or by an earlier version. Raises KeyError for a missing array, ValueError for one that points outside."""
+        whole = arrays if "right" in arrays else _unfolded(arrays)
+        roots, nodes = whole["roots"], len(whole["feature"])
+        ends = _sizes(roots, nodes)
         tree_of = np.repeat(np.arange(len(roots)), ends)
         if len(tree_of) != nodes:
             raise ValueError("a root points outside the nodes")
-        next_one = np.arange(nodes) - roots[tree_of] + (arrays["threshold"] != _SELF)
-        stored = {"left": next_one.astype(np.uint8), **arrays}
+        next_one = np.arange(nodes) - roots[tree_of] + (whole["threshold"] != _SELF)
+        stored = {"left": next_one.astype(np.uint8), **whole}
         trees = cls(
             **{name: stored[name] for name in stored if name != "depth"}, depth=int(arrays["depth"][0])
         )
         if (np.maximum(trees.left, trees.right) >= ends[tree_of]).any():
             raise ValueError("a node points outside its tree")
         return trees
+
+
+def _sizes(roots: NDArray[np.int32], nodes: int) -> NDArray[np.int64]:
+    """How many nodes each tree has, (trees,)."""
+    return np.diff(np.append(roots.astype(np.int64), nodes))
+
+
+def _unfolded(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays of all nodes from those that are stored: a left child is the next node, and a right one comes after all that hangs on the left."""
+    roots = arrays["roots"]
+    nodes = len(arrays["feature"]) + len(arrays["value"])
+    leaf = np.unpackbits(arrays["leaf"], count=nodes).astype(bool)
+    # How many nodes are still to come: a node brings one more, a leaf is one less, and what hangs on a node ends at one less than before it.
+    due = np.cumsum(np.where(leaf, -1, 1)).astype(np.int64)
+    keys = np.sort((due + nodes) * nodes + np.arange(nodes))
+    inner = np.flatnonzero(~leaf)
+    last = (
+        keys[np.minimum(np.searchsorted(keys, (due[inner] - 1 + nodes) * nodes + inner), nodes - 1)] % nodes
+    )
+    first = np.repeat(roots, _sizes(roots, nodes))
+    if len(inner) != len(arrays["feature"]) or len(first) != nodes:
+        raise ValueError("the leaves are not as many as their values")
+    right = np.arange(nodes) - first
+    right[inner] = last + 1 - first[inner]
+    if (right > _SELF).any() or (right < 0).any():
+        raise ValueError("a node points outside its tree")
+    found: dict[str, NDArray[Any]] = {
+        "right": right.astype(np.uint8),
+        **{name: arrays[name] for name in ("roots", "member", "base")},
+    }
+    for name, own, none in (("feature", ~leaf, 0), ("threshold", ~leaf, _SELF), ("value", leaf, 0)):
+        found[name] = np.full(nodes, none, dtype=arrays[name].dtype)
+        found[name][own] = arrays[name]
+    return found
 
 
 def merged(members: Sequence[Trees]) -> Trees:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from matsmith.core.errors import DataError, UsageError
+from matsmith.models.predictors.calibration import NINETY, ONE_SIGMA, conformal_quantile
 from matsmith.models.predictors.compositions import FloatArray, IntArray
 from matsmith.models.predictors.domain import BORDER_QUANTILE, held_rows
-from matsmith.models.predictors.model import NINETY, ONE_SIGMA, grown
+from matsmith.models.predictors.model import grown
 from matsmith.models.predictors.sealed import check_seal, group, read_sealed, write_sealed
 from matsmith.models.predictors.structure.model import StructureModel, save_structure_model
 from matsmith.models.predictors.structure.network import (
@@ -108,7 +109,7 @@ def train_structures(
     error = np.abs(values - table.values)[outside]
     score = error / grown(np.ones(len(outside)), draft.distance(seen[outside]))
     odd = np.arange(len(outside)) % 2 == 1
-    quantiles = tuple(_quantile(score, level) for level in (ONE_SIGMA, NINETY))
+    quantiles = tuple(conformal_quantile(score, level) for level in (ONE_SIGMA, NINETY))
     median = float(np.median(table.values[inside]))
     card: dict[str, Any] = {
         **facts,
@@ -122,7 +123,7 @@ def train_structures(
         "error_on_training": float(np.abs(values - table.values)[inside].mean()),
         "error_of_the_median": float(np.abs(table.values[outside] - median).mean()),
         "coverage": {
-            f"{level:g}": float(np.mean([(score[part] <= _quantile(score[~part], level)).mean() for part in (odd, ~odd)]))
+            f"{level:g}": float(np.mean([(score[part] <= conformal_quantile(score[~part], level)).mean() for part in (odd, ~odd)]))
             for level in (ONE_SIGMA, NINETY)
         },
     }  # fmt: skip
@@ -216,12 +217,6 @@ def _loss(
             wrong = torch.relu(-sign * slope[:, at])[torch.isfinite(conditions[:, at])]
             loss = loss + _PENALTY * wrong.square().sum() / len(chosen)
     return loss
-
-
-def _quantile(score: FloatArray, level: float) -> float:
-    """The conformal quantile: the next higher of n + 1."""
-    place = min(len(score) - 1, int(np.ceil((len(score) + 1) * level)) - 1)
-    return float(np.sort(score)[place])
 
 
 def _digest(

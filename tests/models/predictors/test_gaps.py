@@ -14,6 +14,7 @@ from matsmith.models.predictors.compositions import Compositions, FloatArray, ga
 from matsmith.models.predictors.descriptors import descriptors, element_table
 from matsmith.models.predictors.evaluation import left_out, left_out_chance
 from matsmith.models.predictors.explanation import METAL, explain
+from matsmith.models.predictors.library import predict_formulas
 from matsmith.models.predictors.model import gapless, load_model
 from matsmith.models.predictors.targets import PREDICTED
 from matsmith.models.predictors.train import fit_table
@@ -95,3 +96,12 @@ def test_an_explanation_names_it() -> None:
     assert parts[METAL].value > 0.5
     assert metal.base + sum(part.added for part in metal.descriptors) == pytest.approx(0.0, abs=1e-6)
     assert {part.name: part.added for part in oxide.descriptors}[METAL] == 0.0
+
+
+def test_an_insulator_that_the_table_calls_a_metal_is_out_of_the_domain() -> None:
+    both = predict_formulas(["measured_band_gap"], ["LiFePO4", "FeAl"])
+    oxide, alloy = (row["measured_band_gap"] for row in both)
+    assert oxide.value == alloy.value == 0.0
+    assert not oxide.in_domain
+    assert "open d or f shell" in oxide.outside_because
+    assert alloy.in_domain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,35 @@ from matsmith.models.predictors.targets import PREDICTED, PredictedProperty, pre
 from matsmith.models.predictors.trees import encode
 
 WEIGHTS = Path(__file__).parent / "weights"
+_OPEN_SHELLS = frozenset(
+    [
+        "V",
+        "Cr",
+        "Mn",
+        "Fe",
+        "Co",
+        "Ni",
+        "Cu",
+        "Ce",
+        "Pr",
+        "Nd",
+        "Pm",
+        "Sm",
+        "Eu",
+        "Gd",
+        "Tb",
+        "Dy",
+        "Ho",
+        "Er",
+        "Tm",
+        "Yb",
+        "U",
+        "Np",
+        "Pu",
+    ]
+)
+_LIGANDS = frozenset(["O", "S", "F", "Cl", "Br", "I"])
+_MOTT = "called a metal, as the table calls insulating LiFePO4 and CoO too: an open d or f shell beside its ligands may hold a gap"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +189,9 @@ def one_of(
         reasons.append(f"{found.distance[row]:.1f} times the usual distance from what it was trained on")
     if not found.in_domain[row] and not reasons:
         reasons.append(f"an element that only {int(found.rarest[row])} training formulas have")
+    chance = None if found.chance_of_metal is None else float(found.chance_of_metal[row])
+    if name == "measured_band_gap" and (chance or 0.0) > 0.5 and open_shelled(formula):
+        reasons.append(_MOTT)
     return Prediction(
         property=name,
         formula=formula,
@@ -167,13 +200,23 @@ def one_of(
         unit=entry.unit,
         low90=float(found.low90[row]),
         high90=float(found.high90[row]),
-        in_domain=bool(found.in_domain[row]),
+        in_domain=not reasons,
         distance=float(found.distance[row]),
         of=entry.of,
         method=method_words(stacked=found.network is not None),
         outside_because="; ".join(reasons),
-        chance_of_metal=None if found.chance_of_metal is None else float(found.chance_of_metal[row]),
+        chance_of_metal=chance,
     )
+
+
+def open_shelled(formula: str) -> bool:
+    """Whether a metal with an open d or f shell stands beside oxygen, sulfur or a halogen: where electrons that repel each other open a gap.
+
+    >>> open_shelled("LiFePO4"), open_shelled("BaTiO3"), open_shelled("FeAl")
+    (True, False, False)
+    """
+    symbols = set(re.findall(r"[A-Z][a-z]?", formula))
+    return bool(symbols & _OPEN_SHELLS) and bool(symbols & _LIGANDS)
 
 
 def method_words(*, stacked: bool) -> str:

@@ -20,9 +20,8 @@ import numpy as np
 from matsmith.core.crystal import Crystal
 from matsmith.core.settings import load_settings
 from matsmith.tools.crystal_facts import is_broken
-from matsmith.tools.crystal_model import crystal_model, usual_sampling
+from matsmith.tools.crystal_model import crystal_model, crystals_of, usual_sampling
 from matsmith.tools.crystal_wishes import CrystalWishes, motif_called, requests_of, seed_of, steering_of
-from matsmith.tools.generated_folder import crystals_of
 
 PEROVSKITE = Crystal(
     lattice=((4.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 4.0)),

@@ -1,11 +1,11 @@
 """What a stable, target-meeting candidate costs in relaxations when a design run draws from one strategy alone.
 
-    MATSMITH_DATA=DIR python benchmarks/generation_in_design.py --out DIR [--arms diffusion,decoration,random] [--seeds 3] [--rounds 2]
+    MATSMITH_DATA=DIR python benchmarks/generation_in_design.py --out DIR [--arms diffusion,decoration,random] [--seeds 1] [--rounds 8] [--wall-time 240]
 
 The loop is that of `matsmith design` with built-in rules: screening, relaxation, judgement, the critic's directive. Nothing but the list of strategies
 is another. Two counts: by value (energy above hull at most 0.05 eV/atom and the density inside), and by the run's own verdicts, which want a
 probability of 84 %. Formulas that nobody lists are counted beside. Each run is kept: the same call goes on where it was stopped, and arms can
-be run one by one.
+be run one by one. By default three runs of four minutes each.
 """
 
 from __future__ import annotations
@@ -129,9 +129,9 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--arms", default="diffusion,decoration,random")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--wall-time", type=float, default=900.0, help="seconds, at most, a run")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--wall-time", type=float, default=240.0, help="seconds, at most, a run")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     spec = wish(rounds=given.rounds, wall_time_s=given.wall_time)

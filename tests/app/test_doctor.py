@@ -58,6 +58,28 @@ def test_keys_are_reported_and_never_shown(
     assert found["MP_API_KEY"].state is State.ABSENT
 
 
+def test_the_weights_of_the_diffusion_model_are_shown_and_damaged_ones_are_bad(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matsmith.tools.crystal_model import SHIPPED, weights_hash
+
+    monkeypatch.delenv("MATSMITH_DIFFUSION_WEIGHTS", raising=False)
+    load_settings.cache_clear()
+    shown = by_name(examine())["crystal diffusion"]
+    assert shown.state is State.GOOD
+    assert weights_hash(load_settings())[:16] in shown.detail
+    assert f"{SHIPPED.stat().st_size / 1e6:.1f} MB" in shown.detail
+    torn = bytearray(SHIPPED.read_bytes())
+    torn[-10] ^= 1
+    (home / "torn.safetensors").write_bytes(bytes(torn))
+    for name, state in (("torn", State.BAD), ("gone", State.ABSENT)):
+        monkeypatch.setenv("MATSMITH_DIFFUSION_WEIGHTS", str(home / f"{name}.safetensors"))
+        load_settings.cache_clear()
+        found = by_name(examine())["crystal diffusion"]
+        assert found.state is state
+        assert found.mend
+
+
 def test_missing_tables_come_with_the_line_that_fetches_them(home: Path) -> None:
     found = by_name(examine())
     needed = [download for download in DOWNLOADS if download.needed]

@@ -7,7 +7,7 @@ from matsmith.core.elements import SYMBOLS, check_elements, parse_formula
 from matsmith.core.errors import SpecError
 from matsmith.core.properties import PROPERTIES, physical_problem
 from matsmith.core.quantity import Relation
-from matsmith.core.spec import Chemistry, DesignSpec, StructureWish, Target
+from matsmith.core.spec import FLAT_MOTIFS, Chemistry, DesignSpec, StructureWish, Target
 from matsmith.tools.registry import tool_names
 
 
@@ -70,6 +70,16 @@ def test_formulas_parse(formula: str, amounts: dict[str, float]) -> None:
 def test_what_is_no_formula_is_refused(formula: str) -> None:
     with pytest.raises(SpecError):
         parse_formula(formula)
+
+
+def test_a_motif_is_an_alloy_or_a_flat_net_that_the_model_can_build() -> None:
+    from matsmith.models.diffusion.motifs import MOTIFS
+
+    assert set(MOTIFS) == set(FLAT_MOTIFS)
+    assert StructureWish(motif=" Kagome ").motif == "kagome"
+    assert StructureWish(motif="").motif is None
+    with pytest.raises(ValidationError, match="there is no motif 'quasicrystal'"):
+        StructureWish(motif="quasicrystal")
 
 
 def test_every_tool_that_the_registry_names_exists_and_synonyms_are_unambiguous() -> None:

@@ -24,18 +24,27 @@ from matsmith.core.directive import Directive
 from matsmith.core.errors import LedgerError
 from matsmith.core.proposal import Substitution
 from matsmith.core.run import EventKind
-from matsmith.core.spec import ALLOY
+from matsmith.core.spec import ALLOY, FLAT_MOTIFS
 from matsmith.core.steering import Steering
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies.interface import StrategyRequest
-from matsmith.tools.strategies.registry import ALLOYS, KNOWN, PROPOSED, get_strategy, strategy_names
+from matsmith.tools.strategies.registry import (
+    ALLOYS,
+    DECORATION,
+    DIFFUSION,
+    KNOWN,
+    PROPOSED,
+    RANDOM,
+    get_strategy,
+    strategy_names,
+)
 
 # A round screens this many candidates at most; more learn nothing new before the next directive.
 LARGEST_ROUND = 160
 SMALLEST_ROUND = 8
 # Share of the time left that a round's screening may take.
 _SCREEN_SHARE = 0.12
-_LONGEST_PROPOSING_S = 20.0
+_LONGEST_PROPOSING_S, _AT_ONCE_S = 20.0, 0.1
 
 
 def capacity(context: RunContext) -> int:
@@ -59,6 +68,9 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
         names = [KNOWN] if KNOWN in names else []
     elif context.spec.structure.motif != ALLOY:
         names.remove(ALLOYS)
+        if context.spec.structure.motif in FLAT_MOTIFS and DIFFUSION in names:
+            # It builds the net in; decorations and random crystals would be made to be thrown away.
+            names = [name for name in names if name not in (DECORATION, RANDOM)]
     elif len(context.spec.chemistry.required) > 1:
         # Who asks for an alloy of these elements wants a solid solution; ordered compounds are what it is held against.
         names = [ALLOYS]
@@ -140,13 +152,16 @@ def _draw(
 
     def take(name: str, count: int, *, told: StrategyRequest) -> None:
         told = replace(told, count=count, seen=frozenset(seen_ids | fresh.keys()))
-        taken = 0
+        taken, late, asked = 0, False, time.monotonic()
         for candidate in get_strategy(name).propose(told, settings=context.settings):
             if candidate.id not in seen_ids and candidate.id not in fresh:
                 fresh[candidate.id] = candidate
                 taken += 1
-            if taken >= count or time.monotonic() > stop_at:
+            # What a batch has made already is taken also when its making has used up the time.
+            if taken >= count or (late and time.monotonic() - asked > _AT_ONCE_S):
                 break
+            asked = time.monotonic()
+            late = asked > stop_at
 
     for name, count in wanted.items():
         take(name, count, told=request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,7 +134,17 @@ def generate(
             min=0.1,
             max=20.0,
         ),
-    ] = 2.0,
+    ] = 8.0,
+    tries: Annotated[
+        int,
+        typer.Option(
+            "--tries",
+            metavar="N",
+            help="draw a crystal whose atoms are too close, whose charges do not balance or that has no symmetry so often; 1 takes all as they come",
+            min=1,
+            max=100,
+        ),
+    ] = 4,
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -151,8 +162,8 @@ def generate(
     r"""Generate crystals with the diffusion model.
 
     Writes a CIF a crystal, manifest.jsonl with a line each, and generate.json with what was asked. Elements, formula, number of atoms, space group, motifs and
-    kept sites hold in every crystal; density, bulk modulus and the like are aimed at. Nothing is relaxed or checked for stability unless --relax
-    is given. Called again with the same options it goes on where it stopped, with the same crystals.
+    kept sites hold in every crystal; density, bulk modulus and the like are aimed at. A crystal whose atoms are too close, whose charges do not balance or that has no
+    symmetry is drawn again (--tries). Nothing is relaxed or checked for stability unless --relax is given. Called again with the same options it goes on where it stopped, with the same crystals.
 
     Exit status: 0, 1 when something failed, 2 for wrong use or a wish that no crystal can meet, 5 when interrupted.
 
@@ -207,6 +218,7 @@ def generate(
         ),
         steering=steering,
         steered_by=steered_by,
+        tries=tries,
     )
     for sentence in unusual_conditions(wishes, model.card):
         complain(sentence)
@@ -364,6 +376,13 @@ def _tell(lines: list[dict[str, Any]], relaxed: list[dict[str, Any]], *, out: Pa
     console.print(_table(lines, by_file))
     if len(lines) > _SHOWN:
         console.print(f"... and {len(lines) - _SHOWN} more", style="quiet")
+    again = sum(line["tries"] > 1 for line in lines)
+    if again:
+        left = Counter(line["fault"] for line in lines if "fault" in line)
+        told = ", ".join(f"{count} with {fault}" for fault, count in left.most_common())
+        console.print(
+            f"{again} were drawn more than once; left are {told or 'sound ones alone'}.", style="quiet"
+        )
     console.print(f"{len(lines)} crystals in {out}; `matsmith evaluate {out}` judges them.", style="quiet")
 
 

@@ -79,6 +79,7 @@ def examine(environment: Mapping[str, str] | None = None) -> list[Finding]:
         *_potential(),
         *_potentials(settings),
         *_dynamics(settings),
+        *_diffusion(settings),
         *_keys(settings),
         *_variables(settings, environment),
         *_tables(settings),
@@ -249,6 +250,31 @@ def _potential() -> Iterator[Finding]:
         )
         return
     yield Finding(section="Models", name=NAME, state=State.GOOD, detail=f"weights {digest[:16]}")
+
+
+def _diffusion(settings: Settings) -> Iterator[Finding]:
+    """The crystal diffusion model: whether its weights are there and whole, how large they are, and their hash."""
+    from matsmith.tools.crystal_model import crystal_model, weights_file
+
+    path = weights_file(settings)
+    try:
+        model = crystal_model(settings)
+    except MatsmithError as error:
+        yield Finding(
+            section="Models",
+            name="crystal diffusion",
+            state=State.BAD if path.is_file() else State.ABSENT,
+            detail=error.message,
+            mend=error.hint,
+        )
+        return
+    yield Finding(
+        section="Models",
+        name="crystal diffusion",
+        state=State.GOOD,
+        detail=f"weights {model.sha256[:16]}, {path.stat().st_size / 1e6:.1f} MB"
+        + (f", {path}" if settings.diffusion_weights else ""),
+    )
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:

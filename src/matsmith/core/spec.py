@@ -17,6 +17,8 @@ from matsmith.core.quantity import Interval, Quantity, Relation
 
 ALLOY = "alloy"
 """The motif of a solid solution: elements at random on the sites of a simple lattice."""
+FLAT_MOTIFS = ("kagome", "lieb", "honeycomb", "square", "triangular")
+"""Motifs that are flat nets of one element."""
 # Tools that know no temperature measure at 0 K or room temperature.
 _ROOM_K, _ROOM_TOLERANCE_K, _COLD_K = 300.0, 30.0, 1.0
 _STRICT = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
@@ -187,7 +189,10 @@ class StructureWish(BaseModel):
         le=500,
         description="largest cell of a crystal that is known already; without it atoms_max where that is given",
     )
-    motif: str | None = Field(default=None, description="alloy for a random solid solution, else empty")
+    motif: str | None = Field(
+        default=None,
+        description=f"alloy for a random solid solution, {', '.join(FLAT_MOTIFS)} for a flat net of atoms of one element, else empty",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -195,6 +200,15 @@ class StructureWish(BaseModel):
         if isinstance(data, dict) and "atoms_max" in data and "known_atoms_max" not in data:
             return {**data, "known_atoms_max": data["atoms_max"]}  # pyright: ignore[reportUnknownVariableType]
         return data  # pyright: ignore[reportUnknownVariableType]
+
+    @field_validator("motif")
+    @classmethod
+    def _some_motif(cls, name: str | None) -> str | None:
+        if name is None or not name.strip():
+            return None
+        if name.strip().lower() not in (ALLOY, *FLAT_MOTIFS):
+            raise ValueError(f"there is no motif {name!r}; known are {', '.join((ALLOY, *FLAT_MOTIFS))}")
+        return name.strip().lower()
 
     @field_validator("space_groups")
     @classmethod

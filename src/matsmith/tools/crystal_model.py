@@ -10,16 +10,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import matsmith.models.diffusion
+from matsmith.core.crystal import Crystal
+from matsmith.core.elements import SYMBOLS
 from matsmith.core.errors import DataError
 from matsmith.core.settings import Settings
 
 if TYPE_CHECKING:
+    from matsmith.models.diffusion.data_format import CrystalTable
     from matsmith.models.diffusion.sampling import SamplingSettings
     from matsmith.models.diffusion.weights import DiffusionModel
 
 SHIPPED = Path(matsmith.models.diffusion.__file__).parent / "crystal_diffusion.safetensors"
-SHARPNESS, CORRECTOR_SIZE = 2.0, 0.03
-"""How the score of the coordinates is followed: with these fewer atoms come too close and more crystals are symmetric than with 1 and 0.05."""
+SHARPNESS, CORRECTOR_SIZE, SPECIES_TEMPERATURE, LATTICE_NOISE = 8.0, 0.015, 0.8, 0.5
+"""How boldly the model is followed: with these more crystals are symmetric, with balanced charges and near a minimum of the potential than with 1, 0.05, 1 and 1."""
 _LARGEST_HEADER_BYTES = 10_000_000
 
 
@@ -67,7 +70,28 @@ def usual_sampling(
     from matsmith.models.diffusion.sampling import SamplingSettings
 
     return SamplingSettings(
-        steps=steps, guidance=dict(guidance), sharpness=sharpness, corrector_size=CORRECTOR_SIZE
+        steps=steps,
+        guidance=dict(guidance),
+        sharpness=sharpness,
+        corrector_size=CORRECTOR_SIZE,
+        species_temperature=SPECIES_TEMPERATURE,
+        lattice_noise=LATTICE_NOISE,
+    )
+
+
+def crystals_of(table: CrystalTable) -> list[Crystal]:
+    """The crystals of a table in their order."""
+    return [_crystal(table, index) for index in range(len(table))]
+
+
+def _crystal(table: CrystalTable, index: int) -> Crystal:
+    numbers, frac = table.atoms_of(index)
+    kinds: list[int] = numbers.tolist()
+    rows = [tuple(float(x) for x in row) for row in table.lattice[index].tolist()]
+    return Crystal(
+        lattice=(rows[0], rows[1], rows[2]),  # pyright: ignore[reportArgumentType]
+        species=tuple(SYMBOLS[number - 1] for number in kinds),
+        positions=tuple((float(x), float(y), float(z)) for x, y, z in frac.tolist()),
     )
 
 

@@ -18,7 +18,13 @@ from matsmith.core.record import Method, Outcome
 from matsmith.core.settings import Settings
 from matsmith.tools.base import Args, Deps, tool
 from matsmith.tools.crystal_facts import density_of, is_broken, space_group_of
-from matsmith.tools.crystal_model import crystal_model, missing, usual_sampling, weights_hash
+from matsmith.tools.crystal_model import (
+    crystal_model,
+    crystals_of,
+    missing,
+    usual_sampling,
+    weights_hash,
+)
 from matsmith.tools.crystal_wishes import (
     CrystalWishes,
     condition_of,
@@ -26,7 +32,6 @@ from matsmith.tools.crystal_wishes import (
     motif_called,
     requests_of,
 )
-from matsmith.tools.generated_folder import crystals_of
 
 if TYPE_CHECKING:
     from matsmith.models.diffusion.weights import ModelCard

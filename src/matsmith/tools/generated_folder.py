@@ -20,10 +20,11 @@ from matsmith.core.crystal import Crystal
 from matsmith.core.elements import SYMBOLS
 from matsmith.core.errors import DataError, UsageError
 from matsmith.tools.crystal_facts import closest_distance, density_of, space_group_of
+from matsmith.tools.crystal_model import crystals_of
 from matsmith.tools.crystal_wishes import CrystalWishes, requests_of
+from matsmith.tools.sound_crystals import FAULTS, TRIES, Fault, generate_sound
 
 if TYPE_CHECKING:
-    from matsmith.models.diffusion.data_format import CrystalTable
     from matsmith.models.diffusion.sampling import SamplingSettings
     from matsmith.models.diffusion.steering import Steering
     from matsmith.models.diffusion.weights import DiffusionModel
@@ -35,17 +36,19 @@ PART = 32
 
 @dataclass(frozen=True, kw_only=True)
 class MadeCrystal:
-    """One generated crystal: its number from 1, the crystal, its space group within 0.1 Å and its shortest distance in Å."""
+    """One generated crystal: its number from 1, its space group within 0.1 Å, its shortest distance in Å, how often it was drawn and what is still wrong."""
 
     number: int
     crystal: Crystal
     space_group: int
     closest_angstrom: float
+    tries: int
+    fault: Fault
 
 
 @dataclass(kw_only=True)
 class Generation:
-    """How many crystals of which wishes, by which model and from which seed."""
+    """How many crystals of which wishes, by which model, from which seed, and how often unsound ones are drawn at most."""
 
     model: DiffusionModel
     wishes: CrystalWishes
@@ -54,6 +57,7 @@ class Generation:
     settings: SamplingSettings
     steering: Steering | None = None
     steered_by: str = ""
+    tries: int = TRIES
 
     def call(self) -> dict[str, Any]:
         """Everything that the crystals depend on, as plain data."""
@@ -69,6 +73,7 @@ class Generation:
             "steered_by": self.steered_by,
             "count": self.count,
             "seed": self.seed,
+            "tries": self.tries,
             "part": PART,
             "weights": self.model.sha256,
         }
@@ -81,46 +86,30 @@ class Generation:
 
     def make(self, part: int) -> list[MadeCrystal]:
         """Make one part: the same crystals on the same machine whenever it is called."""
-        from matsmith.models.diffusion.sampling import generate
-
         first = part * PART
         count = min(PART, self.count - first)
         random = np.random.default_rng([self.seed, part])
         requests = requests_of(self.wishes, self.model.card, count=count, random=random)
-        table = generate(
+        made = generate_sound(
             self.model,
             requests,
             settings=replace(self.settings, batch=PART),
             seed=int(random.integers(2**31)),
+            tries=self.tries,
             steering=self.steering,
         )
-        return [_made(table, index, number=first + index + 1) for index in range(len(table))]
-
-
-def crystals_of(table: CrystalTable) -> list[Crystal]:
-    """The crystals of a table in their order."""
-    return [_crystal(table, index) for index in range(len(table))]
-
-
-def _crystal(table: CrystalTable, index: int) -> Crystal:
-    numbers, frac = table.atoms_of(index)
-    kinds: list[int] = numbers.tolist()
-    rows = [tuple(float(x) for x in row) for row in table.lattice[index].tolist()]
-    return Crystal(
-        lattice=(rows[0], rows[1], rows[2]),  # pyright: ignore[reportArgumentType]
-        species=tuple(SYMBOLS[number - 1] for number in kinds),
-        positions=tuple((float(x), float(y), float(z)) for x, y, z in frac.tolist()),
-    )
-
-
-def _made(table: CrystalTable, index: int, *, number: int) -> MadeCrystal:
-    crystal = _crystal(table, index)
-    return MadeCrystal(
-        number=number,
-        crystal=crystal,
-        space_group=space_group_of(crystal),
-        closest_angstrom=closest_distance(crystal),
-    )
+        rows = zip(crystals_of(made.table), made.tries, made.faults, strict=True)
+        return [
+            MadeCrystal(
+                number=first + index,
+                crystal=crystal,
+                space_group=space_group_of(crystal),
+                closest_angstrom=closest_distance(crystal),
+                tries=tries,
+                fault=fault,
+            )
+            for index, (crystal, tries, fault) in enumerate(rows, start=1)
+        ]
 
 
 def write_folder(
@@ -223,6 +212,7 @@ def _write_crystal(job: Generation, made: MadeCrystal, out: Path) -> dict[str, A
         "space_group": made.space_group,
         "density_g_cm3": round(density_of(crystal), 4),
         "closest_angstrom": round(made.closest_angstrom, 4),
+        "tries": made.tries,
         "seed": job.seed,
         "weights": job.model.sha256,
         "conditions": dict(wishes.conditions),
@@ -231,6 +221,7 @@ def _write_crystal(job: Generation, made: MadeCrystal, out: Path) -> dict[str, A
         "allowed": named if named and not wishes.others else [],
         "required": list(wishes.required),
         "excluded": list(wishes.excluded),
+        "fault": FAULTS[made.fault],
         "asked_formula": wishes.formula,
         "asked_atoms": wishes.atoms,
         "asked_space_group": wishes.space_group,

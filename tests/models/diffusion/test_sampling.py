@@ -101,6 +101,20 @@ def test_guidance_of_one_is_the_conditional_model_and_of_zero_the_free_one(
     assert np.abs(mixed.lattice - plain.lattice).max() > 1e-5
 
 
+def test_cold_species_repeat_themselves_and_calm_lattices_differ_less(random_model: DiffusionModel) -> None:
+    def made(settings: SamplingSettings) -> CrystalTable:
+        return generate(random_model, [CrystalRequest(atoms=4)] * 24, settings=settings, seed=5)
+
+    usual = made(SamplingSettings(steps=12))
+    cold = made(SamplingSettings(steps=12, species_temperature=0.02))
+    assert np.bincount(cold.numbers).max() > 1.5 * np.bincount(usual.numbers).max()
+    spread = float(np.log(np.linalg.det(usual.lattice)).std())
+    assert (
+        float(np.log(np.linalg.det(made(SamplingSettings(steps=12, lattice_noise=0.0)).lattice)).std())
+        < 0.8 * spread
+    )
+
+
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
@@ -133,5 +147,8 @@ def test_settings_that_cannot_be_are_refused(random_model: DiffusionModel) -> No
         generate(random_model, one, settings=SamplingSettings(steps=0))
     with pytest.raises(SpecError, match="sharpness of 0"):
         generate(random_model, one, settings=SamplingSettings(sharpness=0.0))
+    for cold in (SamplingSettings(species_temperature=0.0), SamplingSettings(lattice_noise=-0.1)):
+        with pytest.raises(SpecError, match="species temperature of"):
+            generate(random_model, one, settings=cold)
     with pytest.raises(SpecError, match="No crystal is asked for"):
         generate(random_model, [], settings=QUICK)

@@ -15,6 +15,7 @@ from matsmith.core.quantity import Relation
 from matsmith.core.settings import Settings
 from matsmith.core.spec import Chemistry, DesignSpec, StructureWish, Target
 from matsmith.tools.crystal_facts import is_broken
+from matsmith.tools.flat_nets import holds_motif
 from matsmith.tools.strategies import diffusion
 from matsmith.tools.strategies.chemistry_filter import conforms
 from matsmith.tools.strategies.diffusion import STRATEGY, conditions_of, steering_target
@@ -63,6 +64,20 @@ def test_candidates_conform_and_say_where_they_come_from(with_model: Settings) -
         assert "bulk_modulus_gpa 22" in candidate.lineage.note
 
 
+def test_the_flat_net_that_is_wanted_is_built_in(with_model: Settings) -> None:
+    spec = DesignSpec(
+        chemistry=Chemistry(required=["Fe", "Sn"], elements_min=2, elements_max=2),
+        structure=StructureWish(motif="kagome", space_groups=[*range(1, 231)]),
+    )
+    found = _taken(StrategyRequest(spec=spec, seed=3), with_model, 4)
+    assert len(found) == 4
+    for candidate in found:
+        assert holds_motif(candidate.crystal, "kagome")
+    assert conforms(spec, SALT, space_group=None) is not None
+    kept = spec.model_copy(update={"chemistry": Chemistry()})
+    assert conforms(kept, SALT, space_group=None) == "It holds no kagome net."
+
+
 def test_the_same_seed_gives_the_same_candidates_and_seen_ones_do_not_come_again(
     with_model: Settings,
 ) -> None:
@@ -83,7 +98,7 @@ def test_parents_are_varied_and_forbidden_elements_stay_away(with_model: Setting
         directive=Directive(elements={"Br": 0.0}),
         seed=2,
     )
-    found = _taken(request, with_model, 40)
+    found = _taken(request, with_model, 90)
     assert not any("Br" in candidate.crystal.elements for candidate in found)
     varied = [candidate for candidate in found if candidate.lineage.parents == (parent.id,)]
     assert any("a variation of NaCl" in candidate.lineage.note for candidate in varied)

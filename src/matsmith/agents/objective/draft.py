@@ -37,6 +37,7 @@ class Draft:
     elements_range: tuple[int, int] | None = None
     flags: set[str] = field(default_factory=set[str])
     prototype: str | None = None
+    motif: str | None = None
     space_groups: list[int] = field(default_factory=list[int])
     atoms_range: tuple[int | None, int | None] = (None, None)
     temperature_k: float | None = None

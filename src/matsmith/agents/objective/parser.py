@@ -187,7 +187,7 @@ def _says_something(draft: Draft) -> bool:
         or draft.formula
         or draft.elements_range
     )
-    structure = draft.prototype or draft.space_groups or draft.atoms_range != (None, None)
+    structure = draft.prototype or draft.motif or draft.space_groups or draft.atoms_range != (None, None)
     return bool(draft.targets or chemistry or structure or draft.flags)
 
 
@@ -250,7 +250,7 @@ def _specification(draft: Draft, *, objective: str) -> DesignSpec:
         atoms_min=least or 1,
         atoms_max=most or default_most,
         known_atoms_max=most or max(default_most, _DEFAULT_SPEC.structure.known_atoms_max),
-        motif=ALLOY if alloy else None,
+        motif=ALLOY if alloy else draft.motif,
     )
     return DesignSpec(
         objective=objective,

@@ -8,6 +8,7 @@ from matsmith.agents.objective.quantities import number_at
 from matsmith.agents.objective.space_groups import RHOMBOHEDRAL, SYSTEMS, space_group_number, system_of
 from matsmith.agents.objective.tokens import Kind
 from matsmith.core.errors import ImpossibleObjective, SpecError
+from matsmith.core.spec import FLAT_MOTIFS
 
 _PROTOTYPES = index_phrases(PROTOTYPE_WORDS)
 _SYSTEM_WORDS = index_phrases(
@@ -34,13 +35,19 @@ _TAILS = (
     "symmetry",
     "family",
 )
+# "A square lattice" is a net; a square alone may be anything.
+_NETS = ("lattice", "lattices", "net", "nets", "layer", "layers", "plane", "planes", "sublattice", "network")
+_CLEAR_MOTIFS = frozenset(("kagome", "lieb", "honeycomb"))
 
 
 def read_structure(draft: Draft) -> None:
-    """Take space groups, crystal systems and structure types. Raises `ImpossibleObjective` where they exclude each other."""
+    """Take space groups, flat nets, structure types and crystal systems. Raises `ImpossibleObjective` where they exclude each other."""
     for index in range(len(draft)):
         if draft.open(index):
             _space_group(draft, index)
+    for index in range(len(draft)):
+        if draft.open(index):
+            _motif(draft, index)
     for index in range(len(draft)):
         if draft.open(index):
             _prototype(draft, index)
@@ -113,6 +120,27 @@ def _system(draft: Draft, index: int) -> int:
         end += 1
     _restrict(draft, tuple(groups), start=index, end=end, meaning=f"space groups of {names}")
     return end
+
+
+def _motif(draft: Draft, index: int) -> None:
+    name = draft.low(index)
+    if name not in FLAT_MOTIFS:
+        return
+    end = index + 2 if draft.low(index + 1) == "-" and draft.low(index + 2) in _NETS else index + 1
+    while draft.low(end) in _NETS and draft.free(end):
+        end += 1
+    if end == index + 1 and name not in _CLEAR_MOTIFS:
+        return
+    before = index - 1 if draft.low(index - 1) != "-" else index - 2
+    if draft.low(before) in _QUALIFIERS and draft.free(before):
+        draft.refuse(before, end)
+        return
+    if draft.motif not in (None, name):
+        draft.refuse(index, end)
+        draft.ask(f"Several nets are named; {draft.motif} was taken.")
+        return
+    draft.motif = name
+    draft.use(index, end, f"holds a flat {name} net of one element")
 
 
 def _prototype(draft: Draft, index: int) -> None:

@@ -34,7 +34,8 @@ class SamplingSettings:
     `guidance` maps a condition to its strength: 1 (the default) follows the conditional model, 0 ignores the condition, more exaggerates
     it. Conditions of one strength act together. `batch` crystals are made at a time. Where places of atoms are known each step is
     gone through `resample` times. The score of the coordinates is multiplied by `sharpness` on the way (not in the last step, which only removes
-    noise): above 1 samples keep nearer to the likeliest places and differ less from each other.
+    noise): above 1 samples keep nearer to the likeliest places and differ less from each other. So they do with a `species_temperature` under 1, by
+    which the logits of species are divided, and a `lattice_noise` under 1, by which the noise of the lattice's steps (score process) is multiplied.
     """
 
     steps: int = 100
@@ -43,6 +44,8 @@ class SamplingSettings:
     batch: int = 256
     resample: int = 2
     sharpness: float = 1.0
+    species_temperature: float = 1.0
+    lattice_noise: float = 1.0
     guidance: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
@@ -199,11 +202,16 @@ def denoise(
                     noise=sigma_then / sigma * gain**0.5 * normal(*shape),
                 )
             lattice = _next_lattice(
-                lattice, found.lattice, time=time, then=then, config=config, noise=normal(shape[0], 6)
+                lattice,
+                found.lattice,
+                time=time,
+                then=then,
+                config=config,
+                noise=settings.lattice_noise * normal(shape[0], 6),
             )
             numbers = _choose_species(
                 numbers,
-                found.logits,
+                found.logits / settings.species_temperature,
                 present=state.present,
                 permitted=permitted,
                 chance=(time - then) / time if then > 0 else 1.0,

@@ -106,6 +106,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--corrector-steps", type=int, default=1)
     add("--corrector-size", type=float, default=0.05, help="in units of the noise's variance")
     add("--sharpness", type=float, default=1.0, help="above 1: nearer to the likeliest places, less varied")
+    add("--lattice-noise", type=float, default=1.0, help="below 1: likelier cells, less varied")
     add("--batch", type=int, default=0, help="crystals at a time; 0: 4096 on a GPU, 128 on a CPU")
     add("--device", default="auto")
     add("--threads", type=int, default=0)
@@ -139,6 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 corrector_steps=given.corrector_steps,
                 corrector_size=given.corrector_size,
                 sharpness=given.sharpness,
+                lattice_noise=given.lattice_noise,
                 batch=given.batch or (4096 if device.type == "cuda" else 128),
                 guidance={name: float(given.guidance) for name in (*names, *told)},
             ),

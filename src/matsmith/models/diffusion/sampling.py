@@ -60,7 +60,12 @@ def _check_settings(settings: SamplingSettings, network: CrystalNetwork) -> None
     if not 0 < settings.sharpness <= 20:
         raise SpecError(
             f"A sharpness of {settings.sharpness:g} cannot be.",
-            hint="Give one of 0.5 to 5; 1 is the model's own.",
+            hint="Give one of 0.5 to 10; 1 is the model's own.",
+        )
+    if not 0 < settings.species_temperature <= 10 or not 0 <= settings.lattice_noise <= 2:
+        raise SpecError(
+            f"A species temperature of {settings.species_temperature:g} with a lattice noise of {settings.lattice_noise:g} cannot be.",
+            hint="Give a temperature above 0 and a noise from 0; 1 is the model's own of both.",
         )
 
 

@@ -68,10 +68,11 @@ def evaluate(
     choices: Choices,
     reference: Sequence[Sample] | None,
     hear: Hear,
+    kept_in: Path | None = None,
 ) -> Evaluation:
     """Judge all samples; what is finished stays in `out`, where a second call goes on.
 
-    Raises `UsageError` when samples shall be held against a reference and answer none of its crystals, `WorkerError` when the physics process
+    With `kept_in` relaxations stand in that folder, which several evaluations may share. Raises `UsageError` when samples shall be held against a reference and answer none of its crystals, `WorkerError` when the physics process
     cannot be kept alive.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,16 @@ def evaluate(
     wanted = [{**wanted_values(sample.asked), **choices.conditions} for sample in samples]
     energies: dict[int, Energy] = {}
     if choices.relax:
-        energies = _energies(samples, rows, wanted, out=out, settings=settings, choices=choices, hear=hear)
+        energies = _energies(
+            samples,
+            rows,
+            wanted,
+            out=out,
+            kept_in=kept_in or out,
+            settings=settings,
+            choices=choices,
+            hear=hear,
+        )
     judged = _judged(samples, rows, wanted, energies, relax=choices.relax)
     figures = summarised(judged, relaxed=choices.relax)
     if known:
@@ -130,6 +140,7 @@ def _energies(
     wanted: Sequence[Mapping[str, float]],
     *,
     out: Path,
+    kept_in: Path,
     settings: Settings,
     choices: Choices,
     hear: Hear,
@@ -140,7 +151,7 @@ def _energies(
     found: dict[int, Energy] = {}
     hear("relaxing", 0, len(places))
     for place, energy in relaxed_energies(
-        crystals, folder=out, settings=settings, arguments=choices.arguments, moduli_of=moduli
+        crystals, folder=kept_in, settings=settings, arguments=choices.arguments, moduli_of=moduli
     ):
         found[places[place]] = energy
         if energy.relaxed is not None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from matsmith.core.crystal import Crystal, anonymised
 from matsmith.core.elements import SYMBOLS
-from matsmith.core.spec import Chemistry, DesignSpec
+from matsmith.core.spec import FLAT_MOTIFS, Chemistry, DesignSpec
 from matsmith.knowledge.elements import facts, is_earth_abundant, is_toxic
 from matsmith.knowledge.formulas import reduced_key
+from matsmith.tools.flat_nets import holds_motif
 from matsmith.tools.strategies.charge import NEUTRAL, charge_score
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ def conforms(
     named = () if wish.prototype is None else prototypes_called(wish.prototype)
     if wish.prototype is not None and named and not is_of_type(crystal, wish.prototype):
         return f"Its structure is not of the {wish.prototype} type."
+    if wish.motif in FLAT_MOTIFS and not holds_motif(crystal, wish.motif):
+        return f"It holds no {wish.motif} net."
     return None
 
 

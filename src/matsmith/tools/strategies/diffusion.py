@@ -2,8 +2,9 @@
 
 Three ways take turns. Formulas: structures of the formula that is wanted, of the best candidates so far and of the best near what is known.
 Variations: the best candidates with noise put on and taken off again, their species free for half of them. Free: species and structure from the model, among
-elements drawn from those permitted. Targets that the model has conditions for become conditions, the others that a composition model predicts steer
-the free ones; the directive forbids and favours elements and sets how strongly conditions are followed.
+the elements that are permitted, or a few drawn from them. Crystals whose atoms come too close or whose charges nothing balances are left out.
+Targets that the model has conditions for become conditions, the others that a composition model predicts steer the free ones; the directive forbids and favours
+elements and sets how strongly conditions are followed.
 """
 
 from __future__ import annotations
@@ -22,17 +23,24 @@ from matsmith.core.elements import SYMBOLS
 from matsmith.core.errors import SpecError
 from matsmith.core.quantity import Relation
 from matsmith.core.settings import Settings
-from matsmith.core.spec import DesignSpec, Target
-from matsmith.tools.crystal_facts import is_broken
-from matsmith.tools.crystal_model import crystal_model, usual_sampling
+from matsmith.core.spec import FLAT_MOTIFS, DesignSpec, Target
+from matsmith.tools.crystal_model import crystal_model, crystals_of, usual_sampling
 from matsmith.tools.crystal_model import missing as model_missing
-from matsmith.tools.crystal_wishes import CrystalWishes, condition_of, requests_of, seed_of, steering_of
-from matsmith.tools.generated_folder import crystals_of
+from matsmith.tools.crystal_wishes import (
+    CrystalWishes,
+    condition_of,
+    motif_called,
+    requests_of,
+    seed_of,
+    steering_of,
+)
+from matsmith.tools.sound_crystals import Fault, fault_of
 from matsmith.tools.strategies.chemistry_filter import conforms, permitted_elements
 from matsmith.tools.strategies.drawn_formulas import DrawnFormula, formulas_in_hand, formulas_of_pool
 from matsmith.tools.strategies.interface import StrategyRequest
 
 if TYPE_CHECKING:
+    from matsmith.models.diffusion.motifs import Motif
     from matsmith.models.diffusion.requests import CrystalRequest
     from matsmith.models.diffusion.weights import DiffusionModel, ModelCard
 
@@ -44,7 +52,7 @@ STEPS = 100
 _TURN = 12
 _FORMULAS_A_TURN, _SETS_A_TURN = 4, 3
 _VARIED, _STRENGTH = 3, 0.35
-_MOST_ELEMENTS = 4
+_MOST_ELEMENTS, _HALF = 4, 0.5
 _BEYOND = 0.1
 _FAR_SPREADS = 2.0
 _STRONGEST = 3.0
@@ -79,13 +87,13 @@ class _Diffusion:
             return
         model = crystal_model(settings)
         deadline = time.monotonic() + LONGEST_S
-        common = CrystalWishes(conditions=conditions_of(spec, model.card))
+        common = CrystalWishes(conditions=conditions_of(spec, model.card), motif=_net(spec))
         yielded = set(request.seen)
         for number, turn in enumerate(_turns(request, common, model=model, settings=settings)):
             if time.monotonic() > deadline:
                 return
             for crystal, ask in _made(turn, request, model=model, number=number):
-                if is_broken(crystal) or conforms(spec, crystal, space_group=None) is not None:
+                if conforms(spec, crystal, space_group=None) is not None:
                     continue
                 candidate = _candidate(crystal, ask, request=request, model=model, number=number)
                 if candidate.id not in yielded:
@@ -94,6 +102,17 @@ class _Diffusion:
 
 
 STRATEGY = _Diffusion()
+
+
+def _net(spec: DesignSpec) -> Motif | None:
+    """The flat net that is wanted."""
+    return motif_called(spec.structure.motif) if spec.structure.motif in FLAT_MOTIFS else None
+
+
+def _groups(request: StrategyRequest) -> Iterator[int]:
+    """The space groups that are wanted, again and again; 0 for any, also beside a net, with which the model takes none."""
+    wanted = [] if _net(request.spec) else request.spec.structure.space_groups
+    return cycle(wanted or [0])
 
 
 def conditions_of(spec: DesignSpec, card: ModelCard) -> dict[str, float]:
@@ -168,7 +187,7 @@ def _formula_turns(
     formulas: list[DrawnFormula], request: StrategyRequest, common: CrystalWishes
 ) -> Iterator[list[_Ask]]:
     """A few formulas a turn, round and round."""
-    groups = cycle(request.spec.structure.space_groups or [0])
+    groups = _groups(request)
     stream = cycle(formulas)
     while formulas:
         yield [
@@ -184,7 +203,7 @@ def _formula_turns(
 
 def _variations(request: StrategyRequest, common: CrystalWishes) -> Iterator[list[_Ask]]:
     """The best parents, with their own species and with species that the specification permits in turn; never the crystal as it is."""
-    if request.spec.structure.space_groups:
+    if request.spec.structure.space_groups or common.motif is not None:
         return
     forbidden = _forbidden(request)
     allowed = tuple(sorted(permitted_elements(request.spec) - forbidden, key=SYMBOLS.index))
@@ -212,7 +231,7 @@ def _variations(request: StrategyRequest, common: CrystalWishes) -> Iterator[lis
 
 
 def _free_turns(request: StrategyRequest, common: CrystalWishes, *, card: ModelCard) -> Iterator[list[_Ask]]:
-    """Elements drawn for every turn: those required, one of each group of which one must occur, and some of the permitted."""
+    """Elements that are required, one of each group of which one must occur, and others of the permitted: of most crystals the model's choice, of the rest drawn."""
     chemistry = request.spec.chemistry
     permitted = permitted_elements(request.spec) - _forbidden(request)
     known = {SYMBOLS[number - 1]: seen for number, seen in card.elements.items()}
@@ -223,27 +242,40 @@ def _free_turns(request: StrategyRequest, common: CrystalWishes, *, card: ModelC
     if not symbols or float(weights.sum()) <= 0:
         return
     shares = weights / weights.sum()
-    groups = cycle(request.spec.structure.space_groups or [0])
+    groups = _groups(request)
     most = max(min(chemistry.elements_max, _MOST_ELEMENTS), chemistry.elements_min)
     # What is steered needs many crystals of one kind to choose among.
     steered = steering_target(request.spec, card) is not None
 
-    def ask() -> _Ask:
+    liked = [symbol for symbol in symbols if favour[symbol] > 1]
+
+    def ask(*, drawn: bool) -> _Ask:
         chosen = set(chemistry.required)
         for group in chemistry.any_of:
             able = [symbol for symbol in group if symbol in favour]
             if able and not chosen.intersection(group):
                 chosen.add(str(random.choice(able)))
-        least = max(chemistry.elements_min, 2 if most > 1 else 1, len(chosen))
-        size = int(random.integers(least, max(most, least) + 1))
-        while len(chosen) < min(size, int((weights > 0).sum())):
-            chosen.add(str(random.choice(symbols, p=shares)))
+        if drawn:
+            least = max(chemistry.elements_min, 2 if most > 1 else 1, len(chosen))
+            size = int(random.integers(least, max(most, least) + 1))
+            while len(chosen) < min(size, int((weights > 0).sum())):
+                chosen.add(str(random.choice(symbols, p=shares)))
+        elif liked and len(chosen) < most:
+            # Half of the time, so that a directive does not decide everything.
+            chosen.update([str(random.choice(liked))] if random.random() < _HALF else [])
         elements = tuple(sorted(chosen, key=SYMBOLS.index))
-        wishes = replace(common, required=elements, others=False, space_group=next(groups))
-        return _Ask(wishes=wishes, kind=f"free, {'-'.join(elements)}", steered=steered)
+        wishes = replace(
+            common,
+            required=elements,
+            allowed=() if drawn else tuple(symbols),
+            others=False,
+            space_group=next(groups),
+        )
+        kind = "-".join((*elements, *(() if drawn else ("what the model takes",))))
+        return _Ask(wishes=wishes, kind=f"free, {kind}", steered=steered)
 
     while True:
-        yield [ask() for _ in range(1 if steered else _SETS_A_TURN)]
+        yield [ask(drawn=not steered and place == 0) for place in range(1 if steered else _SETS_A_TURN)]
 
 
 def _forbidden(request: StrategyRequest) -> set[str]:
@@ -280,7 +312,10 @@ def _made(
         )
     except SpecError:
         return  # a space group whose arrangements of these atoms all have a higher symmetry
-    yield from zip(crystals_of(table), (ask for _, _, ask in asked), strict=True)
+    for crystal, (_, each, ask) in zip(crystals_of(table), asked, strict=True):
+        # One without symmetry may still relax into something.
+        if fault_of(crystal, each) < Fault.UNBALANCED:
+            yield crystal, ask
 
 
 def steering_target(spec: DesignSpec, card: ModelCard) -> tuple[str, float] | None:

@@ -14,6 +14,8 @@ KNOWN = "known"
 """The strategy that offers what is already known: the labelled baseline."""
 PROPOSED = "proposed"
 """The strategy that makes what the generator asked for by formula; it draws nothing of its own."""
+DECORATION = "decoration"
+"""The strategy that puts elements on the sites of prototypes."""
 RANDOM = "random"
 """The strategy that draws random crystals, whose energies say little before they are relaxed."""
 DIFFUSION = "diffusion"
@@ -26,7 +28,7 @@ ALLOYS = "alloy"
 """The strategy that makes random alloys, for specifications that ask for an alloy."""
 _MODULES = {
     KNOWN: "matsmith.tools.strategies.known",
-    "decoration": "matsmith.tools.strategies.decoration",
+    DECORATION: "matsmith.tools.strategies.decoration",
     "substitution": "matsmith.tools.strategies.substitution",
     RANDOM: "matsmith.tools.strategies.random_crystals",
     DIFFUSION: "matsmith.tools.strategies.diffusion",

@@ -40,7 +40,9 @@ def test_coverage_is_whole_for_the_reference_itself_and_small_for_one_of_its_cor
     points = points_of(crystals)
     assert coverage(points, points) == (len(points), len(points))
     elements = [crystal for crystal in crystals if len(crystal.elements) == 1]
-    covered, within = coverage(points_of(elements), points)
+    corner = coverage(points_of(elements), points)
+    assert corner is not None
+    covered, within = corner
     assert within == len(elements)
     assert covered < len(points)
     far = [
@@ -51,7 +53,9 @@ def test_coverage_is_whole_for_the_reference_itself_and_small_for_one_of_its_cor
         )
         for k in range(2, 6)
     ]
-    assert coverage(points_of(far), points)[1] == 0
+    none = coverage(points_of(far), points)
+    assert none is not None
+    assert none[1] == 0
 
 
 def test_distances_between_distributions_are_those_of_the_means_for_shifted_ones() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase.build import bulk  # pyright: ignore[reportUnknownVariableType]
 from pydantic import ValidationError
+from statistical_errors import statistical
 
 from matsmith.core.record import Outcome
 from matsmith.models.dynamics import BOLTZMANN_EV_PER_K
@@ -143,7 +144,7 @@ def test_argon_expands_and_holds_classical_heat(run_protocol: RunProtocol) -> No
     alpha = grown.quantities["thermal_expansion_at_temperature"]
     # Argon, classical: about 5e-4 1/K at 30 K.
     assert 3e-4 < alpha.value < 8e-4
-    assert alpha.sigma < 1e-4
+    assert statistical(grown, "thermal_expansion_at_temperature") < 1e-4 < alpha.sigma
     assert grown.quantities["lattice_parameter"].value == pytest.approx(5.4, abs=0.12)
     assert "traces" in grown.facts
     assert any("classical" in each for each in grown.warnings)

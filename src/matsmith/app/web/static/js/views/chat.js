@@ -17,6 +17,9 @@ export async function show(place, { rest: [wanted] }) {
   const form = h("form", { class: "composer", onsubmit: (event) => { event.preventDefault(); say(); } },
     text, h("div", { class: "row spread", style: { marginTop: ".4rem" } }, h("label", { class: "row small", for: "files" }, "Files ", files), h("div", { class: "row" }, stop, go)));
   text.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); say(); } });
+  let busy = false, toldAll;
+  // Who is quick says something before what was said earlier is here: it waits for that.
+  const told = new Promise((resolve) => { toldAll = resolve; });
   const choose = h("select", { "aria-label": "Conversation", onchange: () => { location.hash = `#/chat/${choose.value}`; } }, [...new Set([name, ...threads.map((each) => each.name)])].map((each) => h("option", { value: each, selected: each === name }, each)));
   fill(place, h("div", { class: "row spread" }, h("h1", {}, "Chat"), h("div", { class: "row" }, h("span", { style: { width: "13rem" } }, choose), h("button", { type: "button", class: "quiet", onclick: () => { location.hash = `#/chat/${fresh()}`; } }, "New"))), talk, form);
   for (const [kind, on] of [["dragover", true], ["dragleave", false], ["drop", false]]) place.addEventListener(kind, (event) => { event.preventDefault(); place.classList.toggle("dropping", on); if (kind === "drop") { files.files = event.dataTransfer.files; text.focus(); } });
@@ -25,18 +28,19 @@ export async function show(place, { rest: [wanted] }) {
   if (!past.length) talk.append(h("p", { class: "hint" }, "The same tools, one at a time: drop a CIF in and ask for its elastic tensor, ask what limits garnet electrolytes, start a design run and ask how it goes."));
   for (const turn of past) { mine(turn.said); const box = theirs(); if (turn.pieces.length) box.append(...turn.pieces.map(piece)); else say_(box, turn.answered); if (turn.pieces.length && turn.answered) say_(box, turn.answered, true); }
   talk.lastElementChild?.scrollIntoView({ block: "end" });
+  toldAll();
 
   function mine(said) { talk.append(h("div", { class: "said mine" }, said)); }
   function theirs() { const box = h("div", { class: "said" }); talk.append(box); return box; }
   function say_(box, words, unlessShown = false) { if (words && !(unlessShown && box.textContent.includes(words.slice(0, 60)))) box.append(h("p", { class: "text" }, words)); }
 
-  let busy = false;
   async function say() {
     const said = text.value.trim();
     if (busy || (!said && !files.files.length)) return;
     busy = true; go.disabled = true; stop.hidden = false;
     const box = h("div", { class: "said", "aria-busy": "true" });
     try {
+      await told;
       const sent = [];
       for (const file of files.files) { const form = new FormData(); form.append("file", file); sent.push((await send(`${path}/files`, form)).name); }
       mine([said, ...sent.map((each) => `[${each}]`)].filter(Boolean).join(" "));

@@ -29,7 +29,7 @@ _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _FORMULAS = 10_000
 _OF_THE_CARD = (
     "error_in_domain", "error_outside", "metal_roc_auc", "metal_accuracy", "error_of_non_metals", "stack", "errors_of_trees",
-    "errors_of_networks",
+    "errors_of_networks", "errors_of_kernel",
 )  # fmt: skip
 _LEAST = "{} in the worst fifth by prediction"
 _TOLD = (
@@ -128,7 +128,7 @@ def _printed(rows: list[dict[str, Any]]) -> None:
         )
     for one in rows:
         more = {key: float(f"{one[key]:.4g}") for key in _TOLD if key in one}
-        for key in ("errors_of_trees", "errors_of_networks"):
+        for key in ("errors_of_trees", "errors_of_networks", "errors_of_kernel"):
             if key in one:
                 more[key.removeprefix("errors_of_") + " alone"] = float(
                     f"{_compared(one[key], name=one['property']):.4g}"

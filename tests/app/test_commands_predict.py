@@ -13,6 +13,7 @@ import pytest
 from matsmith.app.main import main
 from matsmith.models.predictors.library import predicted, shipped
 from matsmith.models.predictors.stability.model import chances, stability_model
+from matsmith.models.predictors.structure.model import shipped_structure_models
 
 
 def lines_of(text: str) -> list[dict[str, Any]]:
@@ -102,8 +103,12 @@ def test_the_list_of_models_states_errors_and_coverage(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["predict", "--list", "--json"]) == 0
-    *listed, stability = json.loads(capsys.readouterr().out)
+    rows = json.loads(capsys.readouterr().out)
+    crystals = [one for one in rows if "CIF file" in one["of"]]
+    *listed, stability = rows[: len(rows) - len(crystals)]
     assert [one["property"] for one in listed] == shipped()
+    assert [one["property"] for one in crystals] == list(shipped_structure_models())
+    assert all(one["errors"]["rows"] < one["errors"]["of_the_median"] for one in crystals)
     assert all(one["errors"]["rows"] > 0 and one["citation"] for one in listed)
     assert stability["property"] == "stability"
     assert stability["roc_auc"] > 0.85

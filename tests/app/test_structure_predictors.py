@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from matsmith.app.main import main
+from matsmith.models.predictors.structure.model import shipped_structure_models
 
 _CIF = """data_a
 _cell_length_a {a}
@@ -93,3 +94,24 @@ def test_what_does_not_fit_is_refused(home: Path, tmp_path: Path, capsys: pytest
     assert "beyond" in capsys.readouterr().err
     assert main(["train", "predictor", "bulk_modulus", "--condition", "temperature_k"]) == 2
     assert "no structures" in capsys.readouterr().err
+
+
+def test_crystals_are_seen_by_what_ships(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    del home
+    if not shipped_structure_models():
+        pytest.skip("no structure predictors ship")
+    salt = tmp_path / "CsCl.cif"
+    salt.write_text(_CIF.format(a=4.12, first="Cs", second="Cl"))
+    assert main(["predict", str(salt), "--json"]) == 0
+    found = {one["property"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert set(found) == set(shipped_structure_models())
+    assert all(one["low90"] <= one["value"] <= one["high90"] for one in found.values())
+    assert main(["predict", str(salt), "-p", "melting_point"]) == 2
+    assert "from a crystal" in capsys.readouterr().err
+    assert main(["predict", str(salt), "BaTiO3"]) == 2
+    assert "two calls" in capsys.readouterr().err
+    assert main(["predict", "--list", "--json"]) == 0
+    assert sum("crystal (CIF file)" in one["of"] for one in json.loads(capsys.readouterr().out)) == len(found)

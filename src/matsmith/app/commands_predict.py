@@ -27,7 +27,8 @@ _STABILITY = "stability"
 @guarded
 def predict(
     formulas: Annotated[
-        list[str] | None, typer.Argument(help="formulas, such as BaTiO3 Ga0.5In0.5As", show_default=False)
+        list[str] | None,
+        typer.Argument(help="formulas, such as BaTiO3 Ga0.5In0.5As, or CIF files", show_default=False),
     ] = None,
     properties: Annotated[
         list[str] | None,
@@ -77,7 +78,8 @@ def predict(
     Each value has one sigma and a 90 % interval, calibrated on formulas that were left out, and says what it is of (a PBE gap,
     a measured gap) and whether the formula is like those the model was trained on. `stability` is the chance to lie on the
     Materials Project's hull; its sigma is how far three views of the formula are apart. Structures are not seen: polymorphs of a
-    formula get the same value. What is no formula is told and left out.
+    formula get the same value. What is no formula is told and left out. CIF files are seen as crystals, by networks trained on what
+    the potential says of relaxed ones.
 
     With --json every line is one prediction (formula, value, unit, sigma, in_domain and more) or one refusal (formula, refused,
     hint), in the order of the formulas.
@@ -90,11 +92,17 @@ def predict(
       matsmith predict NaCl -p stability
       matsmith predict --file formulas.csv -p bulk_modulus --json > predicted.jsonl
       matsmith predict TiN WC --model hardness
+      matsmith predict crystal.cif -p bulk_modulus
       matsmith predict crystal.cif --model modulus --at temperature_k=300
       matsmith predict --list
     """
     from matsmith.app.console import make_console, write_json, write_json_lines
-    from matsmith.app.structure_predictors import holds_structure_model, predict_on_structures
+    from matsmith.app.structure_predictors import (
+        are_crystals,
+        chosen_models,
+        predict_on_structures,
+        structure_model_in,
+    )
 
     if list_models:
         rows = _models()
@@ -109,8 +117,10 @@ def predict(
         raise UsageError(
             "A model of one's own predicts one property.", hint="Leave out --property beside --model."
         )
-    if model is not None and holds_structure_model(model):
-        return predict_on_structures(wanted, folder=model, at=at or [], as_json=as_json)
+    own = None if model is None else structure_model_in(model)
+    if own is not None or (model is None and are_crystals(wanted)):
+        models = [own] if own is not None else chosen_models(properties or ())
+        return predict_on_structures(wanted, models=models, at=at or [], as_json=as_json)
     if at:
         raise UsageError(
             "Conditions are for models of crystals.",
@@ -291,6 +301,7 @@ def _table(predictions: list[dict[str, Any]]) -> RenderableType:
 def _models() -> list[dict[str, Any]]:
     from matsmith.models.predictors.library import model_of, shipped
     from matsmith.models.predictors.stability.model import DATABASES, WEIGHTS, stability_model
+    from matsmith.models.predictors.structure.model import shipped_structure_models, structure_card
 
     wanted = (
         "property",
@@ -315,6 +326,16 @@ def _models() -> list[dict[str, Any]]:
                 "unit": "",
                 "of": f"chance to lie on the hull of {title} at 0 K",
                 "whole_table": card["whole_table"],
+            }
+        )
+    for path in shipped_structure_models().values():
+        card = structure_card(path)
+        rows.append(
+            {
+                **{key: card[key] for key in ("property", "unit", "rows", "coverage", "citation")},
+                "of": f"of a crystal (CIF file): {card['of']}",
+                "formulas": card["formulas"],
+                "errors": {"rows": card["error"], "of_the_median": card["error_of_the_median"]},
             }
         )
     return rows

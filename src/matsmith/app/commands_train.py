@@ -103,7 +103,8 @@ def train_predictor(
     Rows of one formula belong together: folds go by formula, so that no error is measured on what was trained on. Each finished fit is kept in
     the folder: the same call goes on where it was stopped. The folder then holds weights, a model card and what explains predictions.
 
-    A table with a column of CIF texts (cif or structure) trains a network that sees the crystal, and the conditions that --condition names.
+    A table with a column of CIF texts (cif or structure), or a file of `matsmith data crystals`, trains a network that sees the crystal, and the
+    conditions that --condition names.
 
     Exit status: 0, 1 when the table cannot be trained on, 2 for wrong use.
 
@@ -113,6 +114,7 @@ def train_predictor(
       matsmith predict TiN WC --model hardness
       matsmith train predictor bulk_modulus --out my-bulk-modulus
       matsmith train predictor crystals.csv --column heat_ref --unit eV/atom --out heat
+      matsmith train predictor crystals.npz --column bulk_modulus_gpa --unit GPa --at-least 0 --out modulus
       matsmith train predictor moduli.csv --column bulk_modulus_GPa --condition temperature_k --falls-with temperature_k --at-least 0
     """
     from matsmith.app.structure_predictors import structures_in, train_on_structures

@@ -113,16 +113,48 @@ def train_on_structures(
     return 0
 
 
-def holds_structure_model(folder: Path) -> bool:
-    """Whether a folder holds one model, and that is of crystals. Raises `DataError` when its file is damaged."""
+def structure_model_in(folder: Path) -> Path | None:
+    """The weights in a folder that holds one model, and that of crystals; else None. Raises `DataError` when its file is damaged."""
     from matsmith.models.predictors.structure.model import is_structure_model
 
     found = sorted(folder.glob("*.safetensors"))
-    return len(found) == 1 and is_structure_model(found[0])
+    return found[0] if len(found) == 1 and is_structure_model(found[0]) else None
 
 
-def predict_on_structures(files: Sequence[str], *, folder: Path, at: Sequence[str], as_json: bool) -> int:
-    """Predict for CIF files; what cannot be read is told and left out. Exit status as everywhere."""
+def are_crystals(names: Sequence[str]) -> bool:
+    """Whether what is to be predicted for are CIF files. Raises `UsageError` where formulas are among them."""
+    files = [name for name in names if name.lower().endswith(".cif")]
+    if files and len(files) < len(names):
+        other = next(name for name in names if name not in files)
+        raise UsageError(
+            f"{other} is no CIF file, and {files[0]} is one.", hint="Give formulas and crystals in two calls."
+        )
+    return bool(files)
+
+
+def chosen_models(properties: Sequence[str]) -> list[Path]:
+    """The weights of crystals that ship for these properties, all when none is named. Raises `UsageError` for another."""
+    from matsmith.models.predictors.structure.model import shipped_structure_models
+
+    shipped = shipped_structure_models()
+    if not shipped:
+        raise UsageError(
+            "No predictor of crystals ships with this installation.",
+            hint="Train one with `matsmith train predictor TABLE`, and give its folder with --model.",
+        )
+    for name in properties:
+        if name not in shipped:
+            raise UsageError(
+                f"No model predicts {name!r} from a crystal.",
+                hint=f"There are: {', '.join(shipped)}; from its formula alone there are more, see --list.",
+            )
+    return [shipped[name] for name in dict.fromkeys(properties or shipped)]
+
+
+def predict_on_structures(
+    files: Sequence[str], *, models: Sequence[Path], at: Sequence[str], as_json: bool
+) -> int:
+    """Predict for CIF files by each of the models; what cannot be read is told and left out. Exit status as everywhere."""
     _needs_torch()
     from dataclasses import asdict
 
@@ -131,18 +163,19 @@ def predict_on_structures(files: Sequence[str], *, folder: Path, at: Sequence[st
     from matsmith.models.predictors.structure.model import load_structure_model
     from matsmith.models.predictors.structure.table import read_cif
 
-    model = load_structure_model(next(folder.glob("*.safetensors")))
+    loaded = [load_structure_model(path) for path in models]
     conditions = _conditions(at)
     lines: list[dict[str, Any]] = []
     refused = 0
     for name in files:
         try:
-            (found,) = model.predict([read_cif(Path(name))], conditions=conditions)
+            crystal = read_cif(Path(name))
+            found = [model.predict([crystal], conditions=conditions)[0] for model in loaded]
         except DataError as error:
             refused += 1
             lines.append({"file": name, "refused": error.message, "hint": error.hint})
             continue
-        lines.append({"file": name, **asdict(found)})
+        lines += [{"file": name, **asdict(one)} for one in found]
     if as_json:
         write_json_lines(lines)
     console = make_console()
@@ -152,7 +185,9 @@ def predict_on_structures(files: Sequence[str], *, folder: Path, at: Sequence[st
         elif not as_json:
             outside = "" if one["in_domain"] else f"; outside of the domain: {one['outside_because']}"
             told = format_value(one["value"], sigma=one["sigma"], unit=one["unit"])
-            console.print(f"{one['file']}: {told}, 90 % {one['low90']:.4g} to {one['high90']:.4g}{outside}")
+            console.print(
+                f"{one['file']}: {one['property'].replace('_', ' ')} {told}, 90 % {one['low90']:.4g} to {one['high90']:.4g}{outside}"
+            )
     if refused:
         complain(f"{refused} of {len(files)} files were left out.")
     return FAILURE if refused else 0

@@ -137,7 +137,6 @@ def formula_of(structure: str | None, formula: str | None, *, deps: Deps) -> str
 def _outcome(found: Mapping[str, Any], row: int, *, formula: str) -> Outcome:
     from matsmith.models.predictors.library import method_words, model_of, one_of
 
-    stacked = any(predictions.network is not None for predictions in found.values())
     quantities: dict[str, Quantity] = {}
     details: dict[str, JsonValue] = {}
     inconclusive: dict[str, JsonValue] = {}
@@ -163,7 +162,7 @@ def _outcome(found: Mapping[str, Any], row: int, *, formula: str) -> Outcome:
         quantities=quantities,
         facts={"formula": formula, "predictions": details, "inconclusive": inconclusive},
         method=Method(
-            name=f"{method_words(stacked=stacked)}; the polymorph is not told",
+            name=f"{method_words(*found.values())}; the polymorph is not told",
             model="composition models",
             reference=_TRAINED_ON + "; ".join(dict.fromkeys(citations)),
         ),

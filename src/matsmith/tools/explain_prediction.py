@@ -106,7 +106,7 @@ def run(args: ExplainPredictionArgs, *, deps: Deps) -> Outcome:
         quantities=quantities,
         facts={**facts_of(found, steps, settings=deps.settings), **drawn(found)},
         method=Method(
-            name="exact Shapley values of boosted trees on composition descriptors, path-dependent; networks over elements count as one part",
+            name="exact Shapley values of boosted trees on composition descriptors, path-dependent; networks and kernel count as one part each",
             model="composition models",
             reference="trained on " + str(model_of(own.property).card["citation"]),
         ),

@@ -17,7 +17,7 @@ from matsmith.core.crystal import Crystal
 from matsmith.core.settings import Settings
 from matsmith.models.potentials.interface import FloatArray
 from matsmith.tools.competing_screening import Screened, screen
-from matsmith.tools.crystal_facts import is_broken
+from matsmith.tools.crystal_facts import is_broken, ways_angstrom
 from matsmith.tools.potential import default_potential
 from matsmith.tools.reference_evaluation import (
     FORCE_TOLERANCE_EV_PER_ANGSTROM,
@@ -150,10 +150,6 @@ def _judged(result: Relaxed | RelaxationFailure, *, start: Structure) -> tuple[R
 
 def moved_angstrom(start: Structure, end: Structure) -> float:
     """Largest move of an atom between two crystals with the same atoms in order, in Å of the end's cell, a common shift taken off."""
-    change: FloatArray = np.asarray(end.frac_coords, float) - np.asarray(start.frac_coords, float)
-    change = change - np.round(change)
-    # The shift is taken about the first atom, so that one that crosses the cell's edge does not turn the mean.
-    relative: FloatArray = change - change[0]
-    relative = relative - np.round(relative)
-    relative = relative - relative.mean(axis=0)
-    return float(np.linalg.norm(relative @ np.asarray(end.lattice.matrix, float), axis=1).max())
+    before: FloatArray = np.array(start.frac_coords, np.float64)
+    after: FloatArray = np.array(end.frac_coords, np.float64)
+    return float(ways_angstrom(before, after, np.array(end.lattice.matrix, np.float64)).max())

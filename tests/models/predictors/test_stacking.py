@@ -1,4 +1,4 @@
-"""Weights of trees and networks: what made the data is found, none is negative, a fold's weights do not see the fold."""
+"""Weights of trees, networks and kernel: what made the data is found, none is negative, a fold's weights do not see the fold."""
 
 from __future__ import annotations
 
@@ -45,9 +45,13 @@ def test_a_folds_weights_do_not_see_the_fold() -> None:
     folds = np.arange(500) % FOLDS
     trees, network = random.normal(size=500), random.normal(size=500)
     truth = 0.5 * trees + 0.5 * network
-    found = weights_by_fold(trees, network, truth=truth, owner=np.arange(500), folds=folds)
+    found = weights_by_fold(
+        np.stack([trees, network], axis=1), truth=truth, owner=np.arange(500), folds=folds
+    )
     changed = np.where(folds == 2, 100.0 * random.normal(size=500), truth)
-    again = weights_by_fold(trees, network, truth=changed, owner=np.arange(500), folds=folds)
+    again = weights_by_fold(
+        np.stack([trees, network], axis=1), truth=changed, owner=np.arange(500), folds=folds
+    )
     assert found.shape == (FOLDS, 2)
     assert again[2] == pytest.approx(found[2])
     assert not np.allclose(again[1], found[1], atol=1e-6)
@@ -57,7 +61,7 @@ def test_every_row_of_a_formula_counts() -> None:
     trees, network = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([2.0, 1.0, 5.0, 3.0, 4.0])
     owner = np.array([0, 0, 1, 2, 3, 4, 4])
     folds = np.arange(5)
-    found = weights_by_fold(trees, network, truth=trees[owner], owner=owner, folds=folds)
+    found = weights_by_fold(np.stack([trees, network], axis=1), truth=trees[owner], owner=owner, folds=folds)
     assert found == pytest.approx(np.tile([1.0, 0.0], (5, 1)), abs=1e-3)
 
 
@@ -65,10 +69,14 @@ def test_folds_without_a_network_keep_to_the_trees() -> None:
     random = np.random.default_rng(3)
     trees, network = random.normal(size=500), random.normal(size=500)
     folds, owner = np.arange(500) % FOLDS, np.arange(500)
-    found = weights_by_fold(trees, network, truth=network, owner=owner, folds=folds, there=(1, 4))
+    found = weights_by_fold(
+        np.stack([trees, network], axis=1), truth=network, owner=owner, folds=folds, there=(1, 4)
+    )
     assert found[[0, 2, 3]] == pytest.approx(np.tile([1.0, 0.0], (3, 1)))
     assert found[[1, 4]] == pytest.approx(np.tile([0.0, 1.0], (2, 1)), abs=0.01)
-    alone = weights_by_fold(trees, network, truth=network, owner=owner, folds=folds, there=(2,))
+    alone = weights_by_fold(
+        np.stack([trees, network], axis=1), truth=network, owner=owner, folds=folds, there=(2,)
+    )
     assert alone[2] == pytest.approx([0.5, 0.5])
 
 
@@ -80,3 +88,12 @@ def test_what_counts_decides() -> None:
     weights = non_negative_weights(columns, truth, counts=first.astype(np.float64))
     assert weights == pytest.approx([1.0, 0.0], abs=0.01)
     assert non_negative_weights(columns, truth) == pytest.approx([0.0, 1.0], abs=0.01)
+
+
+def test_three_views_get_the_weights_that_made_the_data() -> None:
+    random = np.random.default_rng(6)
+    columns = random.normal(size=(2_000, 3))
+    truth = columns @ [0.5, 0.0, 0.4] - 0.3 * columns[:, 1] + 0.01 * random.normal(size=2_000)
+    weights = non_negative_weights(columns, truth)
+    assert weights[1] == 0.0
+    assert weights[[0, 2]] == pytest.approx([0.5, 0.4], abs=0.03)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -83,6 +83,7 @@ def grown(shape: random.Random, *, depth: int) -> Trees:
     )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(1, 4), st.integers(1, 6))
 def test_what_is_stored_comes_back_whole_and_smaller(chance: random.Random, count: int, depth: int) -> None:
     trees = merged([grown(chance, depth=depth) for _ in range(count)])

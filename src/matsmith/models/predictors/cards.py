@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+VIEWS = ("trees", "networks", "kernel")
+"""Parts of the stack, in its order."""
+
 
 def write_card(card: dict[str, Any], path: Path, *, title: str) -> None:
     """Write a card."""
@@ -26,6 +29,7 @@ def card_text(card: dict[str, Any], *, title: str) -> str:
         f"- Polymorphs: {card['polymorphs']}.",
         f"- Method: gradient-boosted trees on composition descriptors, {_helpers(card['helpers'])}"
         + (", stacked with networks over learned element embeddings" if "stack" in card else "")
+        + (" and with kernel regression on the formulas nearby" if "errors_of_kernel" in card else "")
         + ("; 0 where trees that tell metals find one likelier than not" if "metal_roc_auc" in card else "")
         + "; no structure is seen.",
         "",
@@ -39,7 +43,11 @@ def card_text(card: dict[str, Any], *, title: str) -> str:
     ]
     if errors["rows_log10"] is not None:
         lines.append(f"| every row, log10 | {errors['rows_log10']:.4f} |")
-    for key, words in (("errors_of_trees", "trees alone"), ("errors_of_networks", "networks alone")):
+    for key, words in (
+        ("errors_of_trees", "trees alone"),
+        ("errors_of_networks", "networks alone"),
+        ("errors_of_kernel", "kernel alone"),
+    ):
         if key in card:
             logarithm = card[key]["rows_log10"]
             told = f" ({logarithm:.4f} in log10)" if logarithm is not None else ""
@@ -53,8 +61,8 @@ def card_text(card: dict[str, Any], *, title: str) -> str:
         if name in card:
             lines.append(f"| {words} | {card[name]:.4f} |")
     if "stack" in card:
-        trees, networks = card["stack"]
-        lines += ["", f"Weights in the stack, mean of the folds: trees {trees:.2f}, networks {networks:.2f}; each fold's are fitted to the others; {card['folds_with_network']} of 5 folds have a network."]  # fmt: skip
+        parts = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(VIEWS, card["stack"], strict=False))
+        lines += ["", f"Weights in the stack, mean of the folds: {parts}; each fold's are fitted to the others; {card['folds_with_network']} of 5 folds have a network."]  # fmt: skip
     lines += ["", "| interval | share of left-out rows inside |", "| --- | --- |"]
     lines += [f"| {level} | {share:.3f} |" for level, share in card["coverage"].items()]
     lines += [""]

@@ -18,8 +18,8 @@ from matsmith.models.predictors.model import (
     gapless,
     grown,
     known_of,
-    logistic,
 )
+from matsmith.models.predictors.targets import logistic
 from matsmith.models.predictors.training_table import TrainingTable
 from matsmith.models.predictors.trees import encode
 
@@ -58,18 +58,34 @@ def left_out_chance(model: CompositionModel, codes: NDArray[np.uint8], folds: In
     return logistic(left_out(replace(model, trees=model.metal_trees), codes, folds))
 
 
-def stacked_left_out(
-    model: CompositionModel, *, folds: IntArray, trees: FloatArray, outputs: FloatArray
-) -> tuple[FloatArray, FloatArray | None]:
-    """Left-out predictions of trees (n,) and the networks' left-out `outputs` (n, tasks) put together, (n,), each fold by its own weights.
+def left_out_views(
+    model: CompositionModel,
+    compositions: Compositions,
+    columns: NDArray[np.float32],
+    *,
+    full: NDArray[np.float32],
+    folds: IntArray,
+) -> FloatArray:
+    """Of each formula what each view says that was not fitted to its fold, trees first, (n, views), from its descriptors `columns` and, in `full`, its helpers too."""
+    views = [left_out(model, encode(full, model.cuts), folds)]
+    if model.networks is not None:
+        views.append(model.network(model.networks.left_out(compositions, columns, folds)))
+    if model.kernel is not None:
+        views.append(model.entry.on_scale(model.kernel.left_out(full, folds)))
+    return np.stack(views, axis=1)
 
-    With how far the two are apart, (n,), where every fold has a network.
+
+def stacked_left_out(
+    model: CompositionModel, *, folds: IntArray, views: FloatArray
+) -> tuple[FloatArray, FloatArray | None]:
+    """The left-out `views` (n, views) put together, (n,), each fold by its own weights.
+
+    With how far trees and network are apart, (n,), where every fold has a network.
     """
     if model.stack is None or model.networks is None:
-        raise ValueError(f"{model.entry.name} is stacked with no networks")
-    network, own = model.network(outputs), model.stack[folds]
-    apart = np.abs(trees - network) if len(model.networks.folds) == FOLDS else None
-    return own[:, 0] * trees + own[:, 1] * network, apart
+        return views[:, 0], None
+    apart = np.abs(views[:, 0] - views[:, 1]) if len(model.networks.folds) == FOLDS else None
+    return (model.stack[folds] * views).sum(axis=1), apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,10 +153,8 @@ def left_out_intervals(model: CompositionModel, table: TrainingTable) -> LeftOut
     columns = descriptors(table.compositions)
     full = model.columns(table.compositions, columns, helper=helper_by_fold(table.folds))
     codes = encode(full, model.cuts)
-    middle, disagreement = left_out(model, codes, table.folds), None
-    if model.networks is not None:
-        outputs = model.networks.left_out(table.compositions, columns, table.folds)
-        middle, disagreement = stacked_left_out(model, folds=table.folds, trees=middle, outputs=outputs)
+    views = left_out_views(model, table.compositions, columns, full=full, folds=table.folds)
+    middle, disagreement = stacked_left_out(model, folds=table.folds, views=views)
     distance, chance = left_out_distance(columns, table), left_out_chance(model, codes, table.folds)
     known = known_of(middle, distance=distance, disagreement=disagreement, chance=chance)
     own = error_codes(codes, known=known, marks=model.card["error_marks"])

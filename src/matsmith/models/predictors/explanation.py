@@ -2,7 +2,7 @@
 
 Contributions are exact Shapley values of the trees (`shapley`), on the model's own scale: the property's unit, or its log10, where they multiply,
 or log-odds. A prediction that serves as a descriptor is owed to the elements as its own explanation says. Where networks are stacked with the
-trees, the trees' contributions count by their weight, and what the networks make of it besides is one contribution more, owed to the elements in
+trees, the trees' contributions count by their weight, and what networks and kernel make of it besides are contributions more, owed to the elements in
 proportion to theirs. So is what a gap loses where a metal is likelier than not.
 """
 
@@ -30,13 +30,15 @@ from matsmith.models.predictors.library import (
 )
 from matsmith.models.predictors.model import CompositionModel, Helper, Predictions
 from matsmith.models.predictors.shapley import LeafPaths
-from matsmith.models.predictors.targets import PREDICTED, predicted_property
+from matsmith.models.predictors.targets import PREDICTED, logistic, predicted_property
 from matsmith.models.predictors.trees import encode
 
 ABSENT = "what is not in it"
 """The name under which the absence of elements and groups counts."""
 NETWORKS = "networks over elements"
 """The name of what networks add to the trees' descriptors."""
+NEIGHBOURS = "formulas nearby"
+"""The name of what the kernel adds to these."""
 METAL = "a metal is likelier than not"
 """The name of what a gap loses by that."""
 _NEAREST = 5
@@ -70,7 +72,7 @@ class Explanation:
     def usual(self) -> float:
         """The base in the property's unit: what the model says of a formula that nothing is known of."""
         if self.scale == "log-odds":
-            return float(1.0 / (1.0 + np.exp(-self.base)))
+            return float(logistic(np.array(self.base)))
         value = PREDICTED[self.prediction.property].from_scale(np.array([self.base]))
         return float(value[0])
 
@@ -195,19 +197,22 @@ def _taken_apart(
 def _with_more(
     names: list[str], taken: _TakenApart, model: CompositionModel, found: Predictions
 ) -> tuple[list[str], _TakenApart]:
-    """The same with a column more for the networks' part and one for what is told of metals, where there are these."""
+    """The same with a column more for the parts of kernel and networks, and one for what is told of metals, where there are these."""
     if model.stack is not None and found.network is not None:
-        of_trees, of_networks = model.stack.mean(axis=0).tolist()
-        total = found.ensemble
+        weights = model.stack.mean(axis=0)
+        total, usual = found.ensemble, taken.base
         if model.entry.scale == "probability":
             chance = np.clip(total, 1e-6, 1.0 - 1e-6)
             total = np.log(chance / (1.0 - chance))
         taken = _TakenApart(
-            base=taken.base * (of_trees + of_networks),
+            base=taken.base * float(weights.sum()),
             columns=taken.columns,
-            added=of_trees * taken.added,
-            elements=of_trees * taken.elements,
+            added=weights[0] * taken.added,
+            elements=weights[0] * taken.elements,
         )
+        if found.kernel is not None:
+            names = [*names, NEIGHBOURS]
+            taken = _with_column(taken, found.kernel, added=weights[2] * (found.kernel - usual))
         rest = total - taken.base - taken.added.sum(axis=1)
         names, taken = [*names, NETWORKS], _with_column(taken, found.network, added=rest)
     if found.chance_of_metal is not None:

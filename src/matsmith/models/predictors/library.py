@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from matsmith.core.elements import SYMBOLS
 from matsmith.core.errors import SpecError
 from matsmith.models.predictors.compositions import Compositions, FloatArray, gather, read_formula
 from matsmith.models.predictors.descriptors import descriptors, element_table
@@ -23,32 +23,11 @@ from matsmith.models.predictors.trees import encode
 
 WEIGHTS = Path(__file__).parent / "weights"
 _OPEN_SHELLS = frozenset(
-    [
-        "V",
-        "Cr",
-        "Mn",
-        "Fe",
-        "Co",
-        "Ni",
-        "Cu",
-        "Ce",
-        "Pr",
-        "Nd",
-        "Pm",
-        "Sm",
-        "Eu",
-        "Gd",
-        "Tb",
-        "Dy",
-        "Ho",
-        "Er",
-        "Tm",
-        "Yb",
-        "U",
-        "Np",
-        "Pu",
-    ]
+    symbol
+    for first, last in (("V", "Cu"), ("Ce", "Yb"), ("U", "Pu"))
+    for symbol in SYMBOLS[SYMBOLS.index(first) : SYMBOLS.index(last) + 1]
 )
+"""Metals whose d or f shell is neither empty nor full in what they usually form."""
 _LIGANDS = frozenset(["O", "S", "F", "Cl", "Br", "I"])
 _MOTT = "called a metal, as the table calls insulating LiFePO4 and CoO too: an open d or f shell beside its ligands may hold a gap"
 
@@ -203,7 +182,7 @@ def one_of(
         in_domain=not reasons,
         distance=float(found.distance[row]),
         of=entry.of,
-        method=method_words(stacked=found.network is not None),
+        method=method_words(found),
         outside_because="; ".join(reasons),
         chance_of_metal=chance,
     )
@@ -215,15 +194,18 @@ def open_shelled(formula: str) -> bool:
     >>> open_shelled("LiFePO4"), open_shelled("BaTiO3"), open_shelled("FeAl")
     (True, False, False)
     """
-    symbols = set(re.findall(r"[A-Z][a-z]?", formula))
+    symbols = set(read_formula(formula))
     return bool(symbols & _OPEN_SHELLS) and bool(symbols & _LIGANDS)
 
 
-def method_words(*, stacked: bool) -> str:
-    """What a prediction was made by."""
-    if stacked:
-        return "boosted trees on composition descriptors stacked with networks over elements, five folds each"
-    return "boosted trees on composition descriptors, five folds"
+def method_words(*found: Predictions) -> str:
+    """What predictions were made by."""
+    if all(one.network is None for one in found):
+        return "boosted trees on composition descriptors, five folds"
+    more = "" if all(one.kernel is None for one in found) else " and kernel regression"
+    return (
+        f"boosted trees on composition descriptors stacked with networks over elements{more}, five folds each"
+    )
 
 
 def predicted(name: str, formula: str) -> Prediction:

@@ -1,11 +1,11 @@
 """A composition model: boosted trees of five folds, a model of their error, a domain; one safetensors file, hash-checked.
 
-    value    = scale^-1(mean over folds m of [w_t,m trees_m(x) + w_n,m network_m(x)])
+    value    = scale^-1(mean over folds m of [w_t,m trees_m(x) + w_n,m network_m(x) + w_k,m kernel_m(x)])
     interval = scale^-1(prediction -+ q * e(x)),   q a quantile of |residual| / e(x) on formulas left out of which about as much was predicted
 
 A gap is 0 where a classifier on the same descriptors finds a metal likelier than not.
 
-The networks of all properties lie in a file of their own; a model that was not stacked with them has w_t = 1, w_n = 0.
+The networks of all properties lie in a file of their own; a model that was not stacked with them has trees alone. Large tables have no kernel.
 The error model e(x) was fitted to left-out residuals. This is split conformal prediction with a normalised score
 (Lei et al. 2018, J. Am. Stat. Assoc. 113, 1094; Barber et al. 2021, Ann. Stat. 49, 486 for the mean over folds). Outside of the
 domain the error grows with the distance.
@@ -26,14 +26,15 @@ from matsmith.core.errors import DataError
 from matsmith.models.predictors.calibration import Widths
 from matsmith.models.predictors.compositions import Compositions, FloatArray
 from matsmith.models.predictors.domain import RARE, Domain
+from matsmith.models.predictors.kernel import Kernel
 from matsmith.models.predictors.neural import WEIGHTS, Networks, networks_at
 from matsmith.models.predictors.sealed import check_seal, group, read_sealed, write_sealed
-from matsmith.models.predictors.targets import PredictedProperty
+from matsmith.models.predictors.targets import PredictedProperty, logistic
 from matsmith.models.predictors.trees import Trees, encode
 
 FORMAT = "matsmith-composition"
-_ALONE, _STACKED = "1", "2"
-"""Versions: trees alone, and trees stacked with networks, which an older reader must not take for trees alone."""
+_ALONE, _STACKED, _WITH_KERNEL = "1", "2", "3"
+"""Versions: trees alone, stacked with networks, and with a kernel too: an older reader must not take one for another."""
 _HINT = "Reinstall matsmith, or train it again with `python -m matsmith.models.predictors.train`."
 _NETWORK_HINT = f"{_HINT[:-1]} after `python -m matsmith.models.predictors.neural_training`."
 _MARKED = ("middle", "distance", "disagreement", "chance")
@@ -50,7 +51,7 @@ class Predictions:
 
     `distance` is in units of the domain's border, `rarest` counts the training formulas of the rarest element,
     `chance_of_metal` is there for gaps only. On the model's scale: `middle`, which is that of `value`, the `ensemble`, which differs from it for
-    metals only, and what the `network` alone says, where there is one.
+    metals only, and what the `network` and the `kernel` alone say, where there are these.
     """
 
     value: FloatArray
@@ -64,13 +65,14 @@ class Predictions:
     ensemble: FloatArray
     chance_of_metal: FloatArray | None = None
     network: FloatArray | None = None
+    kernel: FloatArray | None = None
 
 
 @dataclass(frozen=True)
 class CompositionModel:
     """Everything that one property's file holds. `card` says what it was trained on and how well it did.
 
-    `stack` (folds, 2) are the weights of trees and `networks`, where they are stacked.
+    `stack` (folds, views) are the weights of trees, `networks` and `kernel`, where they are stacked.
     """
 
     entry: PredictedProperty
@@ -82,6 +84,7 @@ class CompositionModel:
     metal_trees: Trees | None = None
     stack: FloatArray | None = None
     networks: Networks | None = None
+    kernel: Kernel | None = None
     card: dict[str, Any] = field(default_factory=dict[str, Any])
     sha256: str = ""
 
@@ -101,10 +104,7 @@ class CompositionModel:
         """Of the networks' `outputs` (..., tasks) what is of this property, on the model's scale, shape (...,)."""
         if self.networks is None:
             raise ValueError(f"{self.entry.name} is stacked with no networks")
-        found = outputs[..., self.networks.tasks.index(self.entry.name)]
-        if self.entry.scale == "probability":
-            return logistic(found)
-        return np.maximum(found, self.entry.floor) if self.entry.scale == "linear" else found
+        return self.entry.on_scale(outputs[..., self.networks.tasks.index(self.entry.name)])
 
     def predict(
         self,
@@ -118,17 +118,22 @@ class CompositionModel:
 
         `outputs` (n, folds, tasks) are the networks' own where they are known; else they are computed.
         """
-        codes = encode(self.columns(compositions, columns, helper=helper), self.cuts)
-        each, disagreement, alone = self.raw(codes), None, None
+        full = self.columns(compositions, columns, helper=helper)
+        codes = encode(full, self.cuts)
+        each, disagreement = self.raw(codes), None
+        alone: list[FloatArray | None] = [None, None]
         if self.stack is not None and self.networks is not None:
             if outputs is None:
                 outputs = self.networks.predict(compositions, columns)
-            network = self.network(outputs)
             there = list(self.networks.folds)
-            alone = network[:, there].mean(axis=1)
+            views = [each, self.network(outputs)]
+            if self.kernel is not None:
+                views.append(self.entry.on_scale(self.kernel.predict(full)))
+            for place, view in enumerate(views[1:]):
+                alone[place] = view[:, there].mean(axis=1)
             if len(there) == each.shape[1]:
-                disagreement = np.abs(each - network).mean(axis=1)
-            each = self.stack[:, 0] * each + self.stack[:, 1] * network
+                disagreement = np.abs(each - views[1]).mean(axis=1)
+            each = np.einsum("mv,vnm->nm", self.stack, np.stack(views))
         ensemble = each.mean(axis=1)
         distance = self.domain.distance(columns)
         chance = None
@@ -155,7 +160,8 @@ class CompositionModel:
             middle=middle,
             ensemble=ensemble,
             chance_of_metal=chance,
-            network=alone,
+            network=alone[0],
+            kernel=alone[1],
         )
 
     def error(
@@ -208,11 +214,6 @@ def error_codes(
     return np.concatenate([codes, *more], axis=1)
 
 
-def logistic(values: FloatArray) -> FloatArray:
-    """Chances of log-odds."""
-    return 1.0 / (1.0 + np.exp(-np.clip(values, -50.0, 50.0)))
-
-
 def save_model(model: CompositionModel, path: Path) -> str:
     """Write a model; return the hash of its contents. An earlier file stays until the new one is complete."""
     arrays: dict[str, NDArray[Any]] = {
@@ -231,11 +232,13 @@ def save_model(model: CompositionModel, path: Path) -> str:
     }
     if model.metal_trees is not None:
         groups["metal"] = model.metal_trees.arrays()
+    if model.kernel is not None:
+        groups["kernel"] = model.kernel.arrays()
     for title, members in groups.items():
         arrays |= {f"{title}.{name}": np.ascontiguousarray(array) for name, array in members.items()}
     header = {
         "format": FORMAT,
-        "version": _STACKED if "networks" in card else _ALONE,
+        "version": _WITH_KERNEL if model.kernel is not None else _STACKED if "networks" in card else _ALONE,
         "property": model.entry.name,
         "card": json.dumps(card, sort_keys=True),
     }
@@ -252,7 +255,7 @@ def load_model(
     arrays, header = read_sealed(path, what=entry.title, hint=_HINT)
     if (
         header.get("format") != FORMAT
-        or header.get("version") not in (_ALONE, _STACKED)
+        or header.get("version") not in (_ALONE, _STACKED, _WITH_KERNEL)
         or header.get("property") != entry.name
     ):
         raise DataError(f"{path.name} is no composition model of {entry.title} for this version.", hint=_HINT)
@@ -261,7 +264,8 @@ def load_model(
         ends = np.cumsum(arrays["cut_counts"])[:-1]
         metal = group(arrays, "metal")
         card = dict(json.loads(header["card"]))
-        stack = arrays["stack"] if stacked and header["version"] == _STACKED else None
+        stack = arrays["stack"] if stacked and header["version"] != _ALONE else None
+        kernel = group(arrays, "kernel") if stacked and header["version"] == _WITH_KERNEL else None
         return CompositionModel(
             entry=entry,
             cuts=np.split(arrays["cuts"], ends),
@@ -272,6 +276,7 @@ def load_model(
             metal_trees=Trees.of_arrays(metal) if metal else None,
             stack=stack,
             networks=None if stack is None else _networks(networks, entry=entry, sha256=card["networks"]),
+            kernel=None if kernel is None else Kernel.of_arrays(kernel),
             card=card,
             sha256=header["sha256"],
         )

@@ -273,14 +273,9 @@ def _told(
     told: dict[str, float] = {}
     for place, name in enumerate(union.names):
         entry, truth = PREDICTED[name], union.targets[rows, place]
-        value = found[:, place]
-        if entry.scale == "probability":
-            value = 1.0 / (1.0 + np.exp(-value))
-        elif entry.floor == 0.0:
-            value = np.maximum(value, 0.0)
         known = np.isfinite(truth)
         if known.any():
-            told[name] = round(float(np.abs(value - truth)[known].mean()), 4)
+            told[name] = round(float(np.abs(entry.on_scale(found[:, place]) - truth)[known].mean()), 4)
     return told
 
 

@@ -21,7 +21,7 @@ class PredictedProperty:
     """One property: `table` and `column` of its training file, which may hold log10 of it; `floor` is the least value.
 
     `choice` says which of a formula's polymorphs the model aims at, `helpers` which predictions it takes as descriptors.
-    `crabnet` is the published error of CrabNet on Matbench's random rows, in log10 where the table is.
+    `errors_in_unit` says that on a logarithm, too, errors count in the unit when views are weighed, as in published figures. `crabnet` is the published error of CrabNet on Matbench's random rows, in log10 where the table is.
     """
 
     name: str
@@ -37,6 +37,7 @@ class PredictedProperty:
     choice: Literal["lowest", "median"] = "median"
     helpers: tuple[str, ...] = ()
     absolute_loss: bool = False
+    errors_in_unit: bool = False
     published: str = ""
     crabnet: float | None = None
 
@@ -49,6 +50,12 @@ class PredictedProperty:
         if self.scale == "probability":
             return np.clip(values, 0.0, 1.0)
         return np.clip(10.0**values if self.scale == "log10" else values, self.floor, self.ceiling)
+
+    def on_scale(self, outputs: FloatArray) -> FloatArray:
+        """What has no bounds of its own, on the model's scale: chances of log-odds, and nothing below the least value."""
+        if self.scale == "probability":
+            return logistic(outputs)
+        return np.maximum(outputs, self.floor) if self.scale == "linear" else outputs
 
     @property
     def ceiling(self) -> float:
@@ -138,6 +145,7 @@ _LISTED = (
         floor=1.0,
         helpers=("formation_energy", "computed_band_gap"),
         absolute_loss=True,
+        errors_in_unit=True,
         published="MODNet 0.271, CrabNet 0.323",
         crabnet=0.323,
     ),
@@ -151,6 +159,7 @@ _LISTED = (
         citation=f"{_DUNN}; Petretto et al. 2018, Sci. Data 5, 180065",
         scale="log10",
         helpers=("formation_energy", "computed_band_gap", "bulk_modulus", "shear_modulus"),
+        errors_in_unit=True,
         published="CrabNet 55 1/cm, with structure MEGNet 29",
         crabnet=55.0,
     ),
@@ -212,6 +221,11 @@ _LISTED = (
     ),
 )
 PREDICTED: dict[str, PredictedProperty] = {entry.name: entry for entry in _LISTED}
+
+
+def logistic(values: FloatArray) -> FloatArray:
+    """Chances of log-odds."""
+    return 1.0 / (1.0 + np.exp(-np.clip(values, -50.0, 50.0)))
 
 
 def predicted_property(name: str) -> PredictedProperty:

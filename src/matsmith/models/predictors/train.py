@@ -34,11 +34,12 @@ from matsmith.models.predictors.evaluation import (
     area_under_curve,
     errors_of,
     helper_by_fold,
-    left_out,
     left_out_chance,
     left_out_distance,
+    left_out_views,
     stacked_left_out,
 )
+from matsmith.models.predictors.kernel import MOST_POINTS, Kernel, fit_kernel
 from matsmith.models.predictors.model import (
     CompositionModel,
     Helper,
@@ -196,15 +197,13 @@ def fit_table(
         widths=Widths(middles=np.zeros(1), factors=np.ones((2, 1))),
         metal_trees=metal,
     )
-    ensemble, disagreement = left_out(draft, codes, table.folds), None
     chance = left_out_chance(draft, codes, table.folds)
-    parts: dict[str, Any] = {}
     if networks is not None:
-        network = networks.left_out(table.compositions, plain, table.folds)
-        draft, parts = _stacked(
-            draft, table, trees=ensemble, outputs=network, networks=networks, chance=chance
-        )
-        ensemble, disagreement = stacked_left_out(draft, folds=table.folds, trees=ensemble, outputs=network)
+        kernel = _kernel(entry, table, columns)
+        draft = replace(draft, networks=networks, kernel=kernel)
+    views = left_out_views(draft, table.compositions, plain, full=columns, folds=table.folds)
+    draft, parts = _stacked(draft, table, views=views, chance=chance)
+    ensemble, disagreement = stacked_left_out(draft, folds=table.folds, views=views)
     distance = left_out_distance(plain, table)
     known = known_of(ensemble, distance=distance, disagreement=disagreement, chance=chance)
     middle = gapless(ensemble, chance)
@@ -288,31 +287,44 @@ def _digest(codes: NDArray[np.uint8], targets: FloatArray, settings: Boosting) -
 
 
 def _stacked(
-    draft: CompositionModel,
-    table: TrainingTable,
-    *,
-    trees: FloatArray,
-    outputs: FloatArray,
-    networks: Networks,
-    chance: FloatArray | None,
+    draft: CompositionModel, table: TrainingTable, *, views: FloatArray, chance: FloatArray | None
 ) -> tuple[CompositionModel, dict[str, Any]]:
-    """Fit the weights of trees and networks to left-out predictions `trees` (n,) and `outputs` (n, tasks); with what the card says of the parts."""
-    draft = replace(draft, networks=networks)
+    """Fit the weights of trees, networks and kernel to their left-out `views` (n, views); with what the card says of the parts. Nothing is done for trees alone."""
+    if draft.networks is None:
+        return draft, {}
     values, owner = _counted(table, every_row=draft.entry.choice == "median")
-    network = draft.network(outputs)
-    # Metals do not count, which are told otherwise.
-    counts = None if chance is None else (chance <= 0.5)[owner].astype(np.float64)
-    stack = weights_by_fold(
-        trees, network, truth=values, owner=owner, folds=table.folds, there=networks.folds, counts=counts
-    )
+    there = draft.networks.folds
+    counts = draft.entry.from_scale(values) if draft.entry.errors_in_unit else np.ones(len(values))
+    if chance is not None:
+        counts = counts * (chance <= 0.5)[owner]  # metals are told otherwise
+    stack = weights_by_fold(views, truth=values, owner=owner, folds=table.folds, there=there, counts=counts)
+    errors = [asdict(errors_of(draft, table, gapless(view, chance))) for view in views.T]
     told: dict[str, Any] = {
         "stack": stack.mean(axis=0).round(4).tolist(),
-        "folds_with_network": len(networks.folds),
-        "errors_of_trees": asdict(errors_of(draft, table, gapless(trees, chance))),
+        "folds_with_network": len(there),
+        "errors_of_trees": errors[0],
     }
-    if len(networks.folds) == FOLDS:
-        told["errors_of_networks"] = asdict(errors_of(draft, table, gapless(network, chance)))
+    if len(there) == FOLDS:
+        told["errors_of_networks"] = errors[1]
+    if draft.kernel is not None:
+        told["errors_of_kernel"] = errors[2]
     return replace(draft, stack=stack), told
+
+
+def _kernel(entry: PredictedProperty, table: TrainingTable, columns: NDArray[np.float32]) -> Kernel | None:
+    """The kernel of a table that is not too large for one and holds values, not yes or no."""
+    if len(table) > MOST_POINTS or entry.scale == "probability":
+        return None
+    started = time.monotonic()
+    found = fit_kernel(
+        table.compositions,
+        columns,
+        helpers=len(entry.helpers),
+        targets=table.targets,
+        folds=table.folds,
+    )
+    _say(f"  {entry.name} kernel: {time.monotonic() - started:.0f} s")
+    return found
 
 
 def _counted(table: TrainingTable, *, every_row: bool) -> tuple[FloatArray, IntArray]:

@@ -10,9 +10,17 @@ import numpy as np
 import pytest
 
 from matsmith.core.errors import DataError, UsageError
+from matsmith.models.diffusion.data_format import CrystalTable, save_table
 from matsmith.models.potentials.interface import CrystalArrays
+from matsmith.models.predictors.compositions import fold_of
 from matsmith.models.predictors.structure.model import load_structure_model
-from matsmith.models.predictors.structure.table import StructureTable, read_structure_table, structure_column
+from matsmith.models.predictors.structure.table import (
+    StructureTable,
+    head_of,
+    key_of,
+    read_structure_table,
+    structure_column,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -203,3 +211,30 @@ def test_tables_are_read_and_bad_rows_are_told(tmp_path: Path) -> None:
         read_structure_table(path, column="gap_ev", limit=5)
     with pytest.raises(UsageError, match="no table"):
         read_structure_table(tmp_path / "absent.csv", column="gap_ev")
+
+
+def test_a_file_of_crystals_is_a_table(tmp_path: Path) -> None:
+    own = made()
+    count = len(own)
+    stored = CrystalTable(
+        counts=np.full(count, 2),
+        numbers=np.concatenate([one.numbers for one in own.crystals]),
+        frac=np.concatenate([one.frac_coords for one in own.crystals]).astype(np.float32),
+        lattice=np.stack([one.lattice_angstrom for one in own.crystals]).astype(np.float32),
+        formulas=["AB"] * count,
+        names=[f"made {place}" for place in range(count)],
+        split=np.zeros(count, dtype=np.uint8),
+        properties={"gap_ev": np.where(np.arange(count) == 3, np.nan, own.values).astype(np.float32)},
+    )
+    path = tmp_path / "made.npz"
+    save_table(stored, path)
+    assert structure_column(head_of(path)) == "structure"
+    table = read_structure_table(path, column="gap_ev")
+    assert table.skipped == {"no value": 1}
+    assert len(table) == count - 1
+    assert table.values[5] == pytest.approx(own.values[6], abs=1e-5)
+    assert table.crystals[5].numbers.tolist() == own.crystals[6].numbers.tolist()
+    assert table.crystals[5].lattice_angstrom == pytest.approx(own.crystals[6].lattice_angstrom, abs=1e-5)
+    assert table.folds[5] == fold_of(key_of(own.crystals[6]))
+    with pytest.raises(UsageError, match="heat"):
+        read_structure_table(path, column="heat")

@@ -30,6 +30,7 @@ from matsmith.models.predictors.library import check_covered
 from matsmith.models.predictors.sealed import check_seal, group, read_sealed, write_sealed
 from matsmith.models.predictors.stability.electron_configuration import configuration_descriptors
 from matsmith.models.predictors.stability.interaction_network import InteractionNetwork
+from matsmith.models.predictors.targets import logistic
 from matsmith.models.predictors.trees import Trees, encode
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "stability.safetensors"
@@ -146,11 +147,6 @@ def chances(formulas: Sequence[str], *, database: str = "materials_project") -> 
         )
         for row, formula in enumerate(formulas)
     ]
-
-
-def logistic(values: FloatArray) -> FloatArray:
-    """1 / (1 + exp(-x))."""
-    return 1.0 / (1.0 + np.exp(-np.clip(values, -50.0, 50.0)))
 
 
 def stability_model() -> StabilityModel:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matsmith.models.predictors.compositions import FOLDS, FloatArray, fold_of
+from matsmith.models.predictors.targets import logistic
 
 _RIDGE = 1e-3
 _STEPS = 50
@@ -19,7 +20,7 @@ def fitted_logistic(logits: FloatArray, truth: NDArray[np.bool_]) -> FloatArray:
     x = np.concatenate([np.ones((len(logits), 1)), logits], axis=1)
     weights = np.zeros(x.shape[1])
     for _ in range(_STEPS):
-        chance = 1.0 / (1.0 + np.exp(-np.clip(x @ weights, -50.0, 50.0)))
+        chance = logistic(x @ weights)
         slope = x.T @ (truth - chance) - _RIDGE * weights
         curvature = (x * (chance * (1 - chance))[:, None]).T @ x + _RIDGE * np.eye(len(weights))
         step = np.linalg.solve(curvature, slope)

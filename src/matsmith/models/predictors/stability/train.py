@@ -32,12 +32,11 @@ from matsmith.models.predictors.stability.model import (
     StabilityModel,
     Stack,
     TreeView,
-    logistic,
     save_stability,
 )
 from matsmith.models.predictors.stability.network_training import NetworkSettings, Tasks, train_network
 from matsmith.models.predictors.stability.stacking import calibration_error, crossed, fitted_logistic
-from matsmith.models.predictors.targets import PREDICTED, PredictedProperty
+from matsmith.models.predictors.targets import PREDICTED, PredictedProperty, logistic
 from matsmith.models.predictors.train import Boosting, fit_trees, keep_trees, kept_trees
 from matsmith.models.predictors.training_table import TrainingTable, read_training_table
 from matsmith.models.predictors.trees import cuts_of, encode

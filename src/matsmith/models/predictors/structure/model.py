@@ -27,6 +27,7 @@ from matsmith.models.predictors.sealed import check_seal, group, read_sealed, wr
 if TYPE_CHECKING:
     from matsmith.models.predictors.structure.network import Graphs, StructureNetwork
 
+WEIGHTS = Path(__file__).parent / "weights"
 FORMAT, _VERSION = "matsmith-structure", "1"
 _HINT = "Train it again with `matsmith train predictor`."
 _PART = 64
@@ -167,6 +168,19 @@ def save_structure_model(model: StructureModel, path: Path) -> str:
     }
     card = {**model.card, "settings": asdict(model.network.settings)}
     return write_sealed(path, arrays, header={"format": FORMAT, "version": _VERSION, "card": json.dumps(card, sort_keys=True)})  # fmt: skip
+
+
+def shipped_structure_models() -> dict[str, Path]:
+    """The weights that ship, by property."""
+    return {path.stem: path for path in sorted(WEIGHTS.glob("*.safetensors"))}
+
+
+def structure_card(path: Path) -> dict[str, Any]:
+    """The card in a weights file. Raises `DataError` when it is missing or damaged."""
+    try:
+        return dict(json.loads(read_sealed(path, what=path.stem, hint=_HINT)[1]["card"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path.name} has no card.", hint=_HINT) from error
 
 
 def is_structure_model(path: Path) -> bool:

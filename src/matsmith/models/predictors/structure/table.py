@@ -1,4 +1,4 @@
-"""A person's table of crystals: CIF texts, the value to learn, the conditions it was found at; folds by composition as everywhere."""
+"""A person's table of crystals: CIF texts in a CSV file, or a file of `matsmith data crystals`; the value to learn, the conditions it was found at; folds by composition as everywhere."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from matsmith.models.predictors.compositions import FloatArray, IntArray, compos
 
 if TYPE_CHECKING:
     from matsmith.models.diffusion.data_builder import ReadCrystal
+    from matsmith.models.diffusion.data_format import CrystalTable
 
 STRUCTURE_HEADS = ("cif", "structure")
 MAX_ATOMS = 100
 FEWEST = 60
+CRYSTALS = ".npz"
+"""Ending of the files that `matsmith data crystals` writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,50 +50,45 @@ def structure_column(head: Sequence[str]) -> str | None:
 
 
 def head_of(path: Path) -> list[str]:
-    """Names of the columns of a CSV file, gzipped or not. Raises `DataError` when it cannot be read."""
+    """Names of the columns of a CSV file, gzipped or not, or of what a file of crystals knows. Raises `DataError` when it cannot be read."""
+    if path.suffix == CRYSTALS:
+        from matsmith.models.diffusion.data_format import load_table
+
+        return [STRUCTURE_HEADS[1], *load_table(path).properties]
     return next(_lines(path), list[str]())
 
 
 def read_structure_table(
     path: Path, *, column: str, conditions: Sequence[str] = (), limit: int | None = None
 ) -> StructureTable:
-    """Read a CSV file with a column of CIF texts. Rows whose crystal or value cannot be read are left out and counted.
+    """Read a CSV file with a column of CIF texts, or a file of crystals. Rows whose crystal or value cannot be read are left out and counted.
 
     Raises `UsageError` for a missing column, `DataError` for a damaged file or too few usable rows.
     """
-    from matsmith.models.diffusion.data_builder import SourceRow, read_crystal
-
-    lines = _lines(path)
-    head = next(lines, list[str]())
-    at = structure_column(head)
+    head = head_of(path)
     for name in (column, *conditions):
         if name not in head:
             raise UsageError(
                 f"{path.name} has no column {name!r}, but {', '.join(head[:10])}.", hint="Name one of them."
             )
-    if at is None:
+    if structure_column(head) is None:
         raise UsageError(f"{path.name} has no column cif.", hint="One column must hold the CIF texts.")
+    rows = _stored if path.suffix == CRYSTALS else _written
     crystals: list[CrystalArrays] = []
     values: list[float] = []
     held: list[list[float]] = []
-    folds: list[int] = []
     skipped: Counter[str] = Counter()
-    for number, line in enumerate(lines):
+    for row in rows(path, names=(column, *conditions)):
         if limit is not None and len(crystals) >= limit:
             break
-        cells = dict(zip(head, line, strict=False))
-        value = _number(cells.get(column, ""))
-        if not np.isfinite(value):
-            skipped["no value"] += 1
+        if isinstance(row, str):
+            skipped[row] += 1
             continue
-        found = read_crystal(SourceRow(str(number), cells.get(at, "")), max_atoms=MAX_ATOMS, symmetry=False)
-        if found.problem:
-            skipped[found.problem] += 1
-            continue
-        crystals.append(arrays_of(found))
+        crystal, (value, *own) = row
+        crystals.append(crystal)
         values.append(value)
-        held.append([_number(cells.get(name, "")) for name in conditions])
-        folds.append(fold_of(key_of(found)))
+        held.append(own)
+    folds = [fold_of(key_of(crystal)) for crystal in crystals]
     if len(crystals) < FEWEST or len(set(folds)) < 2:
         told = ", ".join(f"{count} {why}" for why, count in skipped.items()) or "none was left out"
         raise DataError(
@@ -109,14 +107,62 @@ def read_structure_table(
     )
 
 
+Row = tuple[CrystalArrays, list[float]] | str
+"""A crystal with its value and conditions, or why it is left out."""
+_NO_VALUE = "no value"
+
+
+def _written(path: Path, *, names: Sequence[str]) -> Iterator[Row]:
+    """Rows of a CSV file."""
+    from matsmith.models.diffusion.data_builder import SourceRow, read_crystal
+
+    lines = _lines(path)
+    head = next(lines)
+    at = structure_column(head)
+    for number, line in enumerate(lines):
+        cells = dict(zip(head, line, strict=False))
+        values = [_number(cells.get(name, "")) for name in names]
+        if not np.isfinite(values[0]):
+            yield _NO_VALUE
+            continue
+        found = read_crystal(
+            SourceRow(str(number), cells.get(at or "", "")), max_atoms=MAX_ATOMS, symmetry=False
+        )
+        yield found.problem or (arrays_of(found), values)
+
+
+def _stored(path: Path, *, names: Sequence[str]) -> Iterator[Row]:
+    """Rows of a file of crystals."""
+    from matsmith.models.diffusion.data_format import load_table
+
+    table = load_table(path)
+    for place, crystal in enumerate(crystals_of(table)):
+        values = [float(table.properties[name][place]) for name in names]
+        yield (crystal, values) if np.isfinite(values[0]) else _NO_VALUE
+
+
+def crystals_of(table: CrystalTable) -> list[CrystalArrays]:
+    """The crystals of a file, one by one."""
+    return [
+        CrystalArrays(
+            numbers=table.numbers[begin : begin + count],
+            frac_coords=table.frac[begin : begin + count].astype(np.float64),
+            lattice_angstrom=lattice.astype(np.float64),
+        )
+        for begin, count, lattice in zip(
+            table.starts.tolist(), table.counts.tolist(), table.lattice, strict=True
+        )
+    ]
+
+
 def arrays_of(found: ReadCrystal) -> CrystalArrays:
     """A crystal that was read, as plain arrays."""
     return CrystalArrays(numbers=found.numbers, frac_coords=found.frac, lattice_angstrom=found.lattice)
 
 
-def key_of(found: ReadCrystal) -> str:
+def key_of(crystal: CrystalArrays) -> str:
     """The name of its composition."""
-    numbers: list[int] = found.numbers.tolist()
+    numbers: list[int] = crystal.numbers.tolist()
     counts = Counter(SYMBOLS[number - 1] for number in numbers)
     return composition_key({symbol: float(count) for symbol, count in counts.items()})
 

@@ -34,7 +34,7 @@ from matsmith.models.predictors.structure.network import (
     graphs_of,
     tensors_of,
 )
-from matsmith.models.predictors.structure.table import StructureTable
+from matsmith.models.predictors.structure.table import StructureTable, key_of
 
 LEFT_OUT = 0
 """The fold that is not trained on."""
@@ -114,6 +114,7 @@ def train_structures(
     card: dict[str, Any] = {
         **facts,
         "rows": len(table),
+        "formulas": len({key_of(crystal) for crystal in table.crystals}),
         "trained_on": len(inside),
         "skipped": table.skipped,
         "conditions": list(table.condition_names),
@@ -286,7 +287,7 @@ def card_text(card: dict[str, Any]) -> str:
         f"# {card['title'][0].upper()}{card['title'][1:]}, from the structure",
         "",
         f"- What the number is of: {card['of']}.",
-        f"- Data: {card['citation']}; {card['rows']} crystals, {card['trained_on']} of them trained on; left out as unusable: {skipped}.",
+        f"- Data: {card['citation']}; {card['rows']} crystals of {card['formulas']} formulas, {card['trained_on']} of them trained on; left out as unusable: {skipped}.",
         f"- Conditions: {', '.join(card['conditions']) or 'none'}.",
         f"- In the loss beside the data: {', '.join(physics) or 'nothing'}.",
         f"- Method: graph network over bonds within {card['settings']['cutoff_angstrom']:g} Å, {card['settings']['layers']} layers of width {card['settings']['width']}.",

@@ -53,7 +53,16 @@ def test_what_is_only_optimised_adds_its_gain(make_spec: MakeSpec, relation: Rel
     more, less = promise(spec, {"bulk_modulus": gpa(200)}), promise(spec, {"bulk_modulus": gpa(100)})
     # 100 GPa are two tenths of the physical range of 0 to 500 GPa.
     assert more - less == pytest.approx(sign * 0.3 * 2.0)
-    assert score(spec, [verdict_of(spec, gpa(200))]) == pytest.approx(more)
+    assert score(spec, [verdict_of(spec, gpa(200, 0.0))]) == pytest.approx(more)
+
+
+@pytest.mark.parametrize(("relation", "sign"), [(Relation.MAXIMISE, 1), (Relation.MINIMISE, -1)])
+def test_a_lead_that_is_all_uncertainty_is_worth_what_it_is_at_least(
+    make_spec: MakeSpec, relation: Relation, sign: int
+) -> None:
+    spec = make_spec(targets=[Target(property="bulk_modulus", relation=relation)])
+    doubtful, sure = (gpa(200 + sign * lead, sigma) for lead, sigma in ((90, 85), (20, 5)))
+    assert score(spec, [verdict_of(spec, sure)]) > score(spec, [verdict_of(spec, doubtful)])
 
 
 def test_the_scale_of_a_property_without_a_range() -> None:

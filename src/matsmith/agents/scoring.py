@@ -24,10 +24,10 @@ def optimise_scale(name: str) -> float:
     return width / 10.0 if math.isfinite(width) and width > 0 else 10.0
 
 
-def _gain(target: Target, value: float) -> float:
-    """Preference for a value of a target that is only optimised."""
+def _gain(target: Target, value: float, *, sigma: float = 0.0) -> float:
+    """Preference for a value of a target that is only optimised: for what it is at least, one `sigma` to the worse."""
     sign = 1.0 if target.relation is Relation.MAXIMISE else -1.0
-    return sign * value / optimise_scale(target.property)
+    return (sign * value - sigma) / optimise_scale(target.property)
 
 
 def promise(spec: DesignSpec, estimates: Mapping[str, Quantity]) -> float:
@@ -54,7 +54,9 @@ def score(spec: DesignSpec, verdicts: Sequence[Verdict]) -> float:
         target = spec.targets[verdict.target]
         if not target.is_constraint:
             if verdict.quantity is not None:
-                total += 0.3 * target.weight * _gain(target, verdict.quantity.value)
+                total += (
+                    0.3 * target.weight * _gain(target, verdict.quantity.value, sigma=verdict.quantity.sigma)
+                )
             continue
         probability = verdict.probability if verdict.probability is not None else 0.3
         weight = target.weight if target.hard else 0.3 * target.weight

@@ -9,11 +9,11 @@ from itertools import combinations
 from matsmith.agents.objective.element_words import NOBLE_GASES
 from matsmith.agents.objective.formulas import reduced
 from matsmith.agents.objective.prototypes import PROTOTYPES, ratios_of
-from matsmith.agents.objective.space_groups import system_of
 from matsmith.core.elements import parse_formula
 from matsmith.core.errors import SpecError
 from matsmith.core.properties import PROPERTIES, physical_problem
 from matsmith.core.quantity import Relation
+from matsmith.core.space_group import crystal_system
 from matsmith.core.spec import DesignSpec, Target
 
 # Krypton, xenon and radon form solids with fluorine, oxygen and chlorine; for the lighter ones none is known at ambient pressure.
@@ -177,7 +177,7 @@ def _prototype(spec: DesignSpec) -> Iterator[str]:
         wanted = (
             str(groups[0])
             if len(groups) == 1
-            else " or ".join(dict.fromkeys(system_of(number) for number in groups))
+            else " or ".join(dict.fromkeys(crystal_system(number) for number in groups))
         )
         yield (
             f"A {entry.name} crystal has space group {entry.space_group}, not {wanted}: drop the symmetry or the structure type."

@@ -34,15 +34,6 @@ _AMBIGUOUS = words(
     """
 )
 
-SYSTEMS: dict[str, tuple[int, int]] = {
-    "triclinic": (1, 2),
-    "monoclinic": (3, 15),
-    "orthorhombic": (16, 74),
-    "tetragonal": (75, 142),
-    "trigonal": (143, 167),
-    "hexagonal": (168, 194),
-    "cubic": (195, 230),
-}
 # A rhombohedral lattice is trigonal with one of these groups.
 RHOMBOHEDRAL = (146, 148, 155, 160, 161, 166, 167)
 
@@ -64,12 +55,3 @@ def space_group_number(symbol: str, *, certain: bool = False) -> int | None:
     if key in _AMBIGUOUS and not certain:
         return None
     return _NUMBERS.get(key)
-
-
-def system_of(number: int) -> str:
-    """Crystal system of a space group.
-
-    >>> system_of(225)
-    'cubic'
-    """
-    return next(name for name, (low, high) in SYSTEMS.items() if low <= number <= high)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from matsmith.agents.objective.draft import Draft, index_phrases
 from matsmith.agents.objective.prototypes import PROTOTYPE_WORDS
 from matsmith.agents.objective.quantities import number_at
-from matsmith.agents.objective.space_groups import RHOMBOHEDRAL, SYSTEMS, space_group_number, system_of
+from matsmith.agents.objective.space_groups import RHOMBOHEDRAL, space_group_number
 from matsmith.agents.objective.tokens import Kind
 from matsmith.core.errors import ImpossibleObjective, SpecError
+from matsmith.core.space_group import CRYSTAL_SYSTEMS, crystal_system
 from matsmith.core.spec import FLAT_MOTIFS
 
 _PROTOTYPES = index_phrases(PROTOTYPE_WORDS)
 _SYSTEM_WORDS = index_phrases(
     {
-        **{name: tuple(range(low, high + 1)) for name, (low, high) in SYSTEMS.items()},
+        **{name: tuple(range(low, high + 1)) for name, (low, high) in CRYSTAL_SYSTEMS.items()},
         "rhombohedral": RHOMBOHEDRAL,
         "isometric": tuple(range(195, 231)),
         "noncentrosymmetric": (),
@@ -82,7 +83,11 @@ def _space_group(draft: Draft, index: int) -> None:
         elif draft.low(stop) in ("symmetry", "structure"):
             stop += 1
         _restrict(
-            draft, (symbol,), start=index, end=stop, meaning=f"space group {symbol} ({system_of(symbol)})"
+            draft,
+            (symbol,),
+            start=index,
+            end=stop,
+            meaning=f"space group {symbol} ({crystal_system(symbol)})",
         )
     elif certain and token.kind is not Kind.SIGN and token.low not in ("and", "or", "of", "with", "symmetry"):
         raise SpecError(

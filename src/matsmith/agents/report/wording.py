@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
-from matsmith.agents.objective.space_groups import SYSTEMS
 from matsmith.core.properties import PROPERTIES
 from matsmith.core.quantity import Quantity, Relation, format_value
 from matsmith.core.run import StopReason
+from matsmith.core.space_group import CRYSTAL_SYSTEMS
 from matsmith.core.spec import Target
 from matsmith.core.verdict import Answer, Verdict
 
@@ -193,9 +193,9 @@ def space_groups_text(numbers: Sequence[int]) -> str:
     ('cubic', 'space group 225, 227-229', '')
     """
     left = set(numbers)
-    systems = [name for name, (low, high) in SYSTEMS.items() if left.issuperset(range(low, high + 1))]
+    systems = [name for name, (low, high) in CRYSTAL_SYSTEMS.items() if left.issuperset(range(low, high + 1))]
     for name in systems:
-        low, high = SYSTEMS[name]
+        low, high = CRYSTAL_SYSTEMS[name]
         left -= set(range(low, high + 1))
     runs: list[tuple[int, int]] = []
     for number in sorted(left):

@@ -5,7 +5,6 @@ interrupted and gone on with, row by row. Misses are printed like hits.
 
     python benchmarks/molecular_dynamics.py --work md-bench                   all rows
     python benchmarks/molecular_dynamics.py --work md-bench --rows cu-        rows whose id begins so
-    python benchmarks/molecular_dynamics.py --work md-bench --speed           steps per second and overhead beside plain lmp
     python benchmarks/molecular_dynamics.py --work md-bench --table           the table of what is there, nothing computed
 """
 
@@ -15,11 +14,7 @@ import argparse
 import json
 import math
 import os
-import re
-import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -242,153 +237,6 @@ def print_table(results: Sequence[Result]) -> None:
     )
 
 
-def steps_per_second(script: Path, *, folder: Path, threads: int) -> float:
-    """Plain `lmp` on a script, in steps a second of its own loop time."""
-    from matsmith.tools.lammps.program import program
-
-    found = program()
-    options = ["-sf", "omp", "-pk", "omp", str(threads)] if threads > 1 else []
-    environment = {**os.environ, **found.environment(threads=threads)}
-    done = subprocess.run(
-        [str(found.executable), "-in", str(script), "-log", "none", *options],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=1800,
-    )  # fmt: skip
-    for line in done.stdout.splitlines():
-        if line.startswith("Loop time of"):
-            words = line.split()
-            return float(words[8]) / float(words[3])
-    raise MatsmithError(f"lmp ended without a loop time: {done.stdout[-300:]}{done.stderr[-300:]}")
-
-
-def speed(work: Path, settings: Settings, *, steps: int, turns: int) -> None:
-    """Steps a second of 4,000 copper atoms by protocol and by plain lmp on the same script, and the learned potential beside ASE."""
-    from ase import build
-
-    from matsmith.tools.base import Deps
-    from matsmith.tools.lammps.potentials import choose
-    from matsmith.tools.lammps.simulation import Simulation
-
-    body = "velocity all create 300.0 {seed} mom yes rot no dist gaussian\nfix move all nve\nrun {steps}\n"
-    made: Any = build
-    atoms: Any = made.bulk("Cu", "fcc", a=3.615, cubic=True).repeat((10, 10, 10))
-    print(f"\n4,000 Cu atoms, cu_mishin1, {steps} steps, {turns} runs each:")
-    for cores in (1, 2):
-        ours: list[float] = []
-        plain: list[float] = []
-        walls: list[tuple[float, float]] = []
-        for turn in range(turns):
-            folder = work / f"speed-{cores}-{turn}-{time.time_ns()}"
-            simulation = Simulation(
-                atoms=atoms,
-                choice=choose(["Cu"], named="cu_mishin1", settings=settings),
-                folder=folder,
-                deps=Deps(settings=settings, seed=turn),
-                cores=cores,
-            )
-            begun = time.perf_counter()
-            stage = simulation.stage("run", body, steps=steps)
-            wall = time.perf_counter() - begun
-            ours.append(stage.steps_per_second)
-            script = next(stage.folder.rglob("script.in"))
-            begun = time.perf_counter()
-            plain.append(steps_per_second(script, folder=script.parent, threads=cores))
-            walls.append((wall, time.perf_counter() - begun))
-        overhead = statistics.median(mine / theirs - 1 for mine, theirs in walls)
-        print(
-            f"  {cores} core{'s' if cores > 1 else ' '}: {statistics.median(ours):8.1f} steps/s, plain lmp {statistics.median(plain):8.1f}; "
-            f"whole call {statistics.median(w for w, _ in walls):.1f} s, plain {statistics.median(w for _, w in walls):.1f} s, "
-            f"overhead {100 * overhead:+.1f} %"
-        )
-    learned(work, settings, turns=turns)
-
-
-def learned(work: Path, settings: Settings, *, steps: int = 40, turns: int) -> None:
-    """Milliseconds a step of the learned potential for 64 atoms: in LAMMPS, the potential alone, and ASE's velocity Verlet with the package.
-
-    What LAMMPS adds to the potential alone is the most that other dynamics with the same potential could save. Processor time on one
-    thread, which is what an idle core takes on the clock and does not depend on what else runs.
-    """
-    import torch
-    from ase import build, units
-    from ase.md import velocitydistribution
-    from ase.md.verlet import VelocityVerlet
-    from chgnet.model.dynamics import CHGNetCalculator
-
-    from matsmith.tools.base import Deps
-    from matsmith.tools.lammps.potentials import choose
-    from matsmith.tools.lammps.simulation import Simulation
-
-    torch.set_num_threads(1)
-    made: Any = build
-    start: Any = velocitydistribution
-    atoms: Any = made.bulk("MgO", "rocksalt", a=4.21, cubic=True).repeat((2, 2, 2))
-    inside: list[float] = []
-    alone: list[float] = []
-    ase: list[float] = []
-    body = "velocity all create 300.0 {seed} mom yes rot no dist gaussian\nfix move all nve\nrun {steps}\n"
-    for turn in range(turns):
-        simulation = Simulation(
-            atoms=atoms, choice=choose(["Mg", "O"], named="learned", settings=settings), folder=work / f"learned-{time.time_ns()}",
-            deps=Deps(settings=settings, seed=turn), cores=1,
-        )  # fmt: skip
-        stage = simulation.stage("run", body, steps=steps, every=steps)
-        # The loop alone, as LAMMPS tells it: without the start of the process and the loading of the potential.
-        inside.append(1000 * loop_seconds(stage.folder) / steps)
-        alone.append(potential_alone_ms(atoms, settings, steps=steps))
-        moving: Any = atoms.copy()
-        moving.calc = CHGNetCalculator(use_device="cpu")
-        start.MaxwellBoltzmannDistribution(moving, temperature_K=300)
-        dynamics = VelocityVerlet(moving, timestep=units.fs)
-        dynamics.run(5)
-        begun = time.process_time()
-        dynamics.run(steps)
-        ase.append(1000 * (time.process_time() - begun) / steps)
-    print(
-        f"learned potential, 64 atoms, {turns} turns of {steps} steps, processor time, median: {statistics.median(inside):.1f} ms/step in LAMMPS, "
-        f"{statistics.median(alone):.1f} the potential alone, {statistics.median(ase):.1f} in ASE with the CHGNet package"
-    )
-
-
-def loop_seconds(folder: Path) -> float:
-    """The processor time of the loop that LAMMPS tells in the output of a stage: its time by the clock, and the share that it had a core."""
-    for output in folder.rglob("output.txt"):
-        text = output.read_text(encoding="ascii", errors="replace")
-        clock = re.search(r"^Loop time of ([\d.e+-]+)", text, re.MULTILINE)
-        share = re.search(r"^([\d.]+)% CPU use", text, re.MULTILINE)
-        if clock and share:
-            return float(clock[1]) * float(share[1]) / 100
-    raise MatsmithError(f"{folder} holds no loop time.")
-
-
-def potential_alone_ms(atoms: Any, settings: Settings, *, steps: int) -> float:
-    """Milliseconds of one call of the learned potential on atoms that move on a little from call to call, its neighbour list kept as long as it is good."""
-    import numpy as np
-
-    from matsmith.models.potentials.interface import CrystalArrays
-    from matsmith.tools.potential import potential
-
-    model = potential(settings)
-    cell = np.asarray(atoms.cell, dtype=np.float64)
-    rng = np.random.default_rng(1)
-    velocity = rng.normal(scale=0.004, size=(len(atoms), 3))  # Å a femtosecond or so at 300 K
-
-    def at(step: int) -> CrystalArrays:
-        moved = atoms.get_positions() + velocity * (step % 40)
-        return CrystalArrays(
-            numbers=atoms.numbers.astype(np.int64),
-            frac_coords=moved @ np.linalg.inv(cell),
-            lattice_angstrom=cell,
-        )
-
-    state = model.new_state(at(0))
-    for step in range(5):
-        model.evaluate_states([at(step)], [state])
-    begun = time.process_time()
-    for step in range(steps):
-        model.evaluate_states([at(step)], [state])
-    return 1000 * (time.process_time() - begun) / steps
-
-
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(
@@ -397,23 +245,9 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("md-bench"), help="folder for ledger and runs")
     parser.add_argument("--rows", default="", help="only rows whose id begins so; several by commas")
     parser.add_argument("--table", action="store_true", help="print what is there; compute nothing")
-    parser.add_argument("--speed", action="store_true", help="speed and overhead in place of the table")
-    parser.add_argument("--steps", type=int, default=4000, help="steps of the speed runs")
-    parser.add_argument(
-        "--learned", action="store_true", help="the learned potential's milliseconds a step alone"
-    )
-    parser.add_argument("--turns", type=int, default=3, help="how often each speed run is done")
     given = parser.parse_args()
     work: Path = given.work.absolute()
     settings = load_settings().model_copy(update={"cache_dir": work / "cache"})
-    if given.speed:
-        work.mkdir(parents=True, exist_ok=True)
-        speed(work, settings, steps=given.steps, turns=given.turns)
-        return 0
-    if given.learned:
-        work.mkdir(parents=True, exist_ok=True)
-        learned(work, settings, turns=given.turns)
-        return 0
     wanted = [part for part in str(given.rows).split(",") if part]
     chosen = [row for row in rows() if not wanted or any(row.id.startswith(part) for part in wanted)]
     results: list[Result] = []

@@ -34,7 +34,7 @@ from matsmith.core.elements import SYMBOLS
 from matsmith.core.errors import MatsmithError, StructureError
 from matsmith.core.settings import load_settings
 from matsmith.knowledge.prototypes import decorate, prototypes
-from matsmith.models.diffusion.data_format import load_table, save_table
+from matsmith.models.diffusion.data_format import CrystalTable, load_table, save_table
 from matsmith.models.diffusion.requests import CrystalRequest
 from matsmith.models.diffusion.sampling import SamplingSettings
 from matsmith.models.diffusion.weights import DiffusionModel
@@ -83,10 +83,19 @@ def made(
     seed: int,
     tries: int = 1,
 ) -> tuple[list[Sample], dict[str, Any]]:
-    """Samples of the requests, from the file where an earlier call has left them; with the seconds that making them took and what was drawn again."""
-    file = file.with_stem(f"{file.stem}-{content_hash({**asdict(settings), 'tries': tries}, digits=6)}")
-    facts = file.with_suffix(".json")
-    if not file.is_file() or not facts.is_file():
+    """Samples of the requests, from the file where an earlier call has left them; with the seconds that making them took and what was drawn again.
+
+    First draws are kept beside those that were drawn again, as a call with one try gives them.
+    """
+
+    def place(tries: int) -> Path:
+        return file.with_stem(f"{file.stem}-{content_hash({**asdict(settings), 'tries': tries}, digits=6)}")
+
+    def keep(table: CrystalTable, tries: int, told: dict[str, Any]) -> None:
+        save_table(table, place(tries))
+        place(tries).with_suffix(".json").write_text(json.dumps(told))
+
+    if not place(tries).with_suffix(".json").is_file():
         begun = time.perf_counter()
         found = generate_sound(
             model,
@@ -96,16 +105,17 @@ def made(
             tries=tries,
             report=lambda done, total: print(f"{file.stem}: {done} of {total}", file=sys.stderr, flush=True),
         )
-        told: dict[str, Any] = {
-            "seconds": time.perf_counter() - begun,
-            "draws": sum(found.tries),
-            "unsound_at_first": Counter(FAULTS[fault] for fault in found.first_faults if fault),
-            "unsound_at_last": Counter(FAULTS[fault] for fault in found.faults if fault),
-        }
-        save_table(found.table, file)
-        facts.write_text(json.dumps(told))
+        first, last = (
+            Counter(FAULTS[fault] for fault in faults if fault)
+            for faults in (found.first_faults, found.faults)
+        )
+        if tries > 1:
+            keep(found.first, 1, {"draws": len(requests), "unsound_at_first": first})
+        told: dict[str, Any] = {"seconds": time.perf_counter() - begun, "draws": sum(found.tries)}
+        keep(found.table, tries, told | {"unsound_at_first": first, "unsound_at_last": last})
     # Read back, so that both ways give the same crystals.
-    return list(of_table(load_table(file), name=file.name)), json.loads(facts.read_text())
+    samples = list(of_table(load_table(place(tries)), name=place(tries).name))
+    return samples, json.loads(place(tries).with_suffix(".json").read_text())
 
 
 def numbers(symbols: Sequence[str]) -> frozenset[int]:
@@ -260,7 +270,8 @@ def main() -> int:
     parser.add_argument("--guidance", default="1,2", help="strengths of a condition")
     parser.add_argument("--weights", type=Path, help="in place of those that ship")
     parser.add_argument("--reference", type=Path, help="table of the training set")
-    parser.add_argument("--no-relax", action="store_true")
+    parser.add_argument("--relax", type=int, default=10**9, help="how many are relaxed; 0: none")
+    parser.add_argument("--relax-first", type=int, default=10**9, help="how many of those as they come are")
     parser.add_argument("--steps", type=int, default=300, help="evaluations a relaxation, at most")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--json", type=Path)
@@ -277,33 +288,40 @@ def main() -> int:
         if given.reference is not None:
             table = load_table(given.reference)
             known = list(of_table(table.select(table.in_split("train")), name=given.reference.name))
-        for name, tries in (("free", 1), ("free-sound", TRIES)) if given.n else ():
+        # Those that are drawn again come first: as they come is what they were at first.
+        for name, tries in (("free-sound", TRIES), ("free", 1)) if given.n else ():
             samples, told = made(
                 model,
                 [CrystalRequest()] * given.n,
-                file=out / f"{name}-{given.n}.npz",
+                file=out / f"free-{given.n}.npz",
                 settings=usual_sampling(),
                 seed=0,
                 tries=tries,
             )
-            found = evaluate(
-                samples,
-                out=out / name,
-                settings=settings,
-                choices=Choices(relax=not given.no_relax, arguments={"max_steps": given.steps}),
-                reference=known,
-                hear=_heard,
-                # Those that were sound at first are in both, and relaxed once.
-                kept_in=out / "relaxations",
-            )
-            results[name] = told | {"figures": [figure.plain() for figure in found.figures]}
-            reference_valid = next(
-                (f.value for f in found.figures if f.name == "reference_composition_valid"), None
-            )
             print(
                 f"{given.n} crystals, {'as they come' if tries == 1 else f'drawn {tries} times at most'}: {told}"
             )
-            show(found.figures, reference_valid=reference_valid)
+            results[name] = told
+            relaxed = min(given.relax, given.n) if tries > 1 else min(given.relax_first, given.n)
+            for part, relax in {given.n: relaxed == given.n, relaxed: True}.items():
+                if not part:
+                    continue
+                found = evaluate(
+                    samples[:part],
+                    out=out / f"{name}-{part}",
+                    settings=settings,
+                    choices=Choices(relax=relax, arguments={"max_steps": given.steps}),
+                    reference=known,
+                    hear=_heard,
+                    # Those that were sound at first are in both, and relaxed once.
+                    kept_in=out / "relaxations",
+                )
+                results[name] |= {f"figures_of_{part}": [figure.plain() for figure in found.figures]}
+                reference_valid = next(
+                    (f.value for f in found.figures if f.name == "reference_composition_valid"), None
+                )
+                print(f"{'all' if part == given.n else 'the first'} {part}{', relaxed' if relax else ''}:")
+                show(found.figures, reference_valid=reference_valid)
         if given.rules_n:
             figures.append(obedience(model, each=given.rules_n, out=out))
         conditions = [name for name in TARGETS if name in model.card.network.scalars and given.each]

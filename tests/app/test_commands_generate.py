@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from crystal_models import tiny_weights
 from typer.testing import CliRunner
 
@@ -18,6 +19,8 @@ from matsmith.app.application import make_app
 from matsmith.app.main import main
 from matsmith.core.crystal import Crystal
 from matsmith.core.settings import load_settings
+from matsmith.tools.crystal_model import SHARPNESS
+from matsmith.tools.sound_crystals import TRIES
 from matsmith.tools.structure_files import read_structure
 
 
@@ -181,6 +184,22 @@ def test_machine_readable_output_lists_the_crystals(
     assert all((Path(found["folder"]) / entry["file"]).is_file() for entry in found["crystals"])
 
 
+def test_the_same_crystal_is_listed_once_with_how_often_it_was_drawn(
+    weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert weights.is_file()
+    status, lines = _call("--formula", "Cu", "--atoms", "1", "--tries", "1", count=12)
+    assert status == 0
+    told = capsys.readouterr().out
+    different = [line for line in lines if "same_as" not in line]
+    assert len(different) < len(lines)
+    assert f"{len(different)} of 12 are different" in " ".join(told.split())
+    for line in lines:
+        assert (line["file"] in told) is (line in different)
+    most = max(sum(line["file"] == other.get("same_as") for other in lines) for line in different)
+    assert f"{most + 1}×" in told
+
+
 def test_relaxed_ones_are_told_with_their_energies_or_why_not(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,3 +223,19 @@ def test_help_has_examples() -> None:
     assert answer.exit_code == 0
     assert "matsmith generate --formula BaTiO3 --n 20" in answer.output
     assert "Example" in answer.output
+
+
+def test_the_defaults_are_those_of_the_model_and_of_the_other_ways_to_it() -> None:
+    commands: Any = typer.main.get_command(make_app())
+    defaults = {option.name: option.default for option in commands.commands["generate"].params}
+    assert defaults["sharpness"] == SHARPNESS
+    assert defaults["tries"] == TRIES
+
+
+def test_without_a_folder_one_is_named_after_what_is_asked(weights: Path) -> None:
+    assert weights.is_file()
+    assert main(["generate", "--formula", "NaCl", "--n", "1", "--steps", "3", "--atoms", "2"]) == 0
+    assert Path("generated-NaCl/manifest.jsonl").is_file()
+    asked = ["--motif", "kagome", "--elements", "Fe,Sn,+", "--n", "1", "--steps", "3"]
+    assert main(["generate", *asked]) == 0
+    assert Path("generated-kagome-Fe-Sn/manifest.jsonl").is_file()

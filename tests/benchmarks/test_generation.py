@@ -47,3 +47,20 @@ def test_conditions_are_measured_against_decorations_that_cannot_be_asked(
     assert set(found["curves"]) == {"guidance 2", "decorated at random"}
     generation.plot({"density_g_cm3": found}, tmp_path / "plot.svg")
     assert "<svg" in (tmp_path / "plot.svg").read_text()
+
+
+def test_as_they_come_are_the_first_draws_of_those_drawn_again(generation: Any, tmp_path: Path) -> None:
+    model = tiny_model()
+    call: dict[str, Any] = {
+        "file": tmp_path / "free.npz",
+        "settings": generation.SamplingSettings(steps=3),
+        "seed": 4,
+    }
+    requests = [generation.CrystalRequest()] * 12
+    again, told = generation.made(model, requests, tries=3, **call)
+    assert told["draws"] > 12
+    first, told_first = generation.made(model, requests, tries=1, **call)
+    assert told_first == {"draws": 12, "unsound_at_first": told["unsound_at_first"]}
+    plain, _ = generation.made(model, requests, tries=1, **{**call, "file": tmp_path / "plain.npz"})
+    assert [one.crystal for one in first] == [one.crystal for one in plain]
+    assert [one.crystal for one in first] != [one.crystal for one in again]

@@ -13,6 +13,7 @@ from matsmith.core.errors import DataError, SpecError, UsageError
 from matsmith.models.diffusion.sampling import SamplingSettings
 from matsmith.tools.crystal_facts import closest_distance
 from matsmith.tools.crystal_wishes import CrystalWishes, motif_called, seed_of
+from matsmith.tools.duplicates import merge
 from matsmith.tools.generated_folder import CALL, MANIFEST, PART, Generation, write_folder
 from matsmith.tools.structure_files import read_structure
 
@@ -115,3 +116,18 @@ def test_a_seed_and_a_motif_are_part_of_what_was_asked(tmp_path: Path) -> None:
     assert {line["motif"] for line in write_folder(_job(kagome, count=3), tmp_path / "kagome")} == {"kagome"}
     with pytest.raises(SpecError, match="no site 'K'"):
         seed_of(salt, keep=["K"])
+
+
+def test_crystals_of_a_formula_that_are_the_same_say_of_which(tmp_path: Path) -> None:
+    job = _job(CrystalWishes(formula="Cu", atoms=1), count=PART + 8)
+    job.settings, job.tries = SamplingSettings(steps=3, lattice_noise=0.0), 1
+    lines = list(write_folder(job, tmp_path / "out"))
+    groups = merge([read_structure(tmp_path / "out" / str(line["file"])) for line in lines])
+    firsts = [lines[groups.index(group)]["file"] for group in groups]
+    assert len(set(firsts)) < len(lines)
+    for line, first in zip(lines, firsts, strict=True):
+        assert line.get("same_as", line["file"]) == first
+    stored = (tmp_path / "out" / MANIFEST).read_text()
+    assert [json.loads(line) for line in stored.splitlines()] == lines
+    assert list(write_folder(job, tmp_path / "out")) == lines
+    assert (tmp_path / "out" / MANIFEST).read_text() == stored

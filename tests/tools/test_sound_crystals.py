@@ -14,6 +14,7 @@ from matsmith.models.diffusion.requests import CrystalRequest
 from matsmith.models.diffusion.sampling import SamplingSettings, generate
 from matsmith.models.diffusion.steering import Steering
 from matsmith.tools.crystal_model import crystals_of
+from matsmith.tools.duplicates import merge
 from matsmith.tools.sound_crystals import Fault, fault_of, generate_sound
 
 QUICK = SamplingSettings(steps=3)
@@ -96,6 +97,23 @@ def test_an_unsound_cell_of_a_formula_is_drawn_again_with_fewer_formula_units() 
     assert made.table.counts[2] == 3
     alone = generate_sound(tiny_model(), [large, other], settings=QUICK, seed=1, tries=5)
     assert alone.table.counts.tolist() == [16, 3]
+
+
+def test_of_a_formula_what_came_before_is_drawn_again_and_what_stays_the_same_is_told() -> None:
+    copper = CrystalRequest(numbers=(29,))
+    settings = SamplingSettings(steps=3, lattice_noise=0.0)
+    made = generate_sound(tiny_model(), [copper] * 12, settings=settings, seed=3, tries=3)
+    assert made.first_faults.count(Fault.REPEATED) > made.faults.count(Fault.REPEATED)
+    assert all(tries > 1 for tries, fault in zip(made.tries, made.first_faults, strict=True) if fault)
+    groups = merge(crystals_of(made.table))
+    for place, fault in enumerate(made.faults):
+        if fault in (Fault.NONE, Fault.REPEATED):
+            assert (groups[place] in groups[:place]) is (fault is Fault.REPEATED)
+    # Nobody who asks for elements, or for a space group, is told that two are alike.
+    free = CrystalRequest(atoms=1, allowed=frozenset({29}))
+    for request in (free, CrystalRequest(numbers=(29,), space_group=225)):
+        found = generate_sound(tiny_model(), [request] * 12, settings=settings, seed=3, tries=1)
+        assert Fault.REPEATED not in found.faults
 
 
 def test_one_try_takes_all_as_they_come_and_none_is_refused() -> None:

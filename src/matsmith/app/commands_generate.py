@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -26,7 +27,15 @@ _SHOWN = 20
 
 @guarded
 def generate(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder for the CIFs and the manifest")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="folder for the CIFs and the manifest; by default one named after what is asked, such as generated-BaTiO3",
+            show_default=False,
+        ),
+    ] = None,
     n: Annotated[int, typer.Option("--n", metavar="N", help="how many crystals", min=1, max=1_000_000)] = 20,
     formula: Annotated[
         str, typer.Option("--formula", metavar="F", help="exactly this formula, such as LiCoO2")
@@ -140,7 +149,7 @@ def generate(
         typer.Option(
             "--tries",
             metavar="N",
-            help="draw a crystal whose atoms are too close, whose charges do not balance or that has no symmetry so often; 1 takes all as they come",
+            help="draw a crystal at most so often: again where atoms are too close, charges do not balance, no symmetry is left or, of a formula, the structure came before; 1 takes all as they come",
             min=1,
             max=100,
         ),
@@ -162,14 +171,15 @@ def generate(
     r"""Generate crystals with the diffusion model.
 
     Writes a CIF a crystal, manifest.jsonl with a line each, and generate.json with what was asked. Elements, formula, number of atoms, space group, motifs and
-    kept sites hold in every crystal; density, bulk modulus and the like are aimed at. A crystal whose atoms are too close, whose charges do not balance or that has no
-    symmetry is drawn again (--tries). Nothing is relaxed or checked for stability unless --relax is given. Called again with the same options it goes on where it stopped, with the same crystals.
+    kept sites hold in every crystal; density, bulk modulus and the like are aimed at. A crystal is drawn again (--tries) where its atoms are too close, its charges do not
+    balance, it has no symmetry or, of a formula, it came before; one that stays equal to another says so (same_as). Nothing is relaxed or checked for stability unless
+    --relax is given. Called again with the same options it goes on where it stopped, with the same crystals.
 
     Exit status: 0, 1 when something failed, 2 for wrong use or a wish that no crystal can meet, 5 when interrupted.
 
     \b
     Examples:
-      matsmith generate --formula BaTiO3 --n 20 --out batio3
+      matsmith generate --formula BaTiO3 --n 20
       matsmith generate --elements Li,P,S --n 50 --density 2 --guidance 2 --out lps
       matsmith generate --motif kagome --elements Fe,Sn --out kagome
       matsmith generate --formula NaCl --space-group 225 --out rocksalt
@@ -222,10 +232,18 @@ def generate(
     )
     for sentence in unusual_conditions(wishes, model.card):
         complain(sentence)
-    lines = _work(job, out)
-    relaxed = _relaxed(out) if relax else []
-    _tell(lines, relaxed, out=out, as_json=as_json)
+    seed_name = "" if seed_structure is None else seed_structure.stem
+    folder = out or Path(_usual_folder(motif, formula, seed_name, elements))
+    lines = _work(job, folder)
+    relaxed = _relaxed(folder) if relax else []
+    _tell(lines, relaxed, out=folder, as_json=as_json)
     return 0
+
+
+def _usual_folder(*asked: str) -> str:
+    """A folder in this one, named after what is asked."""
+    words = re.findall(r"[A-Za-z0-9.]+", " ".join(Path(each).stem if "/" in each else each for each in asked))
+    return "-".join(["generated", *words])[:80].rstrip(".")
 
 
 def _list(text: str) -> list[str]:
@@ -373,31 +391,41 @@ def _tell(lines: list[dict[str, Any]], relaxed: list[dict[str, Any]], *, out: Pa
         write_json({"folder": str(out), "crystals": merged})
         return
     console = make_console()
-    console.print(_table(lines, by_file))
-    if len(lines) > _SHOWN:
-        console.print(f"... and {len(lines) - _SHOWN} more", style="quiet")
+    alike = Counter(line.get("same_as", line["file"]) for line in lines)
+    different = [line for line in lines if "same_as" not in line]
+    console.print(_table(different, by_file, alike))
+    if len(different) > _SHOWN:
+        console.print(f"... and {len(different) - _SHOWN} more", style="quiet")
     again = sum(line["tries"] > 1 for line in lines)
     if again:
-        left = Counter(line["fault"] for line in lines if "fault" in line)
+        left = Counter(line["fault"] for line in lines if "fault" in line and "same_as" not in line)
         told = ", ".join(f"{count} with {fault}" for fault, count in left.most_common())
         console.print(
             f"{again} were drawn more than once; left are {told or 'sound ones alone'}.", style="quiet"
         )
+    if len(different) < len(lines):
+        console.print(
+            f"{len(different)} of {len(lines)} are different; a lower --sharpness or other --atoms may give more such.",
+            style="quiet",
+        )
     console.print(f"{len(lines)} crystals in {out}; `matsmith evaluate {out}` judges them.", style="quiet")
 
 
-def _table(lines: list[dict[str, Any]], relaxed: dict[str, dict[str, Any]]) -> RenderableType:
+def _table(
+    lines: list[dict[str, Any]], relaxed: dict[str, dict[str, Any]], alike: Counter[str]
+) -> RenderableType:
     from rich.text import Text
 
     from matsmith.app.console import plain_table
 
-    numbers = ("Atoms", "Space group", "g/cm³", "Closest Å", "eV/atom above hull")
-    columns = ["File", "Formula", *numbers[: 5 if relaxed else 4]]
+    numbers = ("Drawn", "Atoms", "Space group", "g/cm³", "Closest Å", "eV/atom above hull")
+    columns = ["File", "Formula", *numbers[: 6 if relaxed else 5]]
     table = plain_table(*columns, right=frozenset(numbers))
     for line in lines[:_SHOWN]:
         cells = [
             Text(line["file"]),
             Text(line["formula"], style="label"),
+            Text(f"{alike[line['file']]}×"),
             Text(str(line["atoms"])),
             Text(str(line["space_group"])),
             Text(f"{line['density_g_cm3']:.2f}"),

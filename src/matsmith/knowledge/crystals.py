@@ -13,10 +13,15 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from matsmith.core.errors import DataError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+FloatArray = NDArray[np.float64]
 
 SITE_TOLERANCE = 1e-3
 """Atoms of one orbit closer than this in fractional coordinates are one atom (a special position)."""
@@ -139,28 +144,17 @@ def _crystal(row: dict[str, Any], citations: dict[str, Citation]) -> MeasuredCry
 
 def _orbit(point: tuple[float, float, float], *, space_group: int) -> list[tuple[float, float, float]]:
     """All positions equivalent to a fractional point, each in [0, 1), by the operations of the standard setting."""
-    images: list[tuple[float, float, float]] = []
-    for rotation, translation in _operations(space_group):
-        x, y, z = (
-            round(sum(r * p for r, p in zip(row, point, strict=True)) + t, 9) % 1.0
-            for row, t in zip(rotation, translation, strict=True)
-        )
-        if not any(_same_position((x, y, z), other) for other in images):
-            images.append((x, y, z))
-    return images
-
-
-def _same_position(first: tuple[float, float, float], second: tuple[float, float, float]) -> bool:
-    differences = (abs(a - b) for a, b in zip(first, second, strict=True))
-    return all(min(difference, 1.0 - difference) < SITE_TOLERANCE for difference in differences)
-
-
-Operation = tuple[tuple[tuple[int, ...], ...], tuple[float, ...]]
+    rotations, translations = _operations(space_group)
+    images = np.round(rotations @ np.array(point) + translations, 9) % 1.0
+    apart = np.abs(images[:, None] - images[None, :])
+    same = np.all(np.minimum(apart, 1.0 - apart) < SITE_TOLERANCE, axis=2)
+    firsts = [row for row in range(len(images)) if not same[row, :row].any()]
+    return [(float(x), float(y), float(z)) for x, y, z in images[firsts]]
 
 
 @lru_cache(maxsize=230)
-def _operations(space_group: int) -> tuple[Operation, ...]:
-    """Rotations (3, 3) and translations (3,) of a space group: origin choice 2, hexagonal axes, unique axis b.
+def _operations(space_group: int) -> tuple[FloatArray, FloatArray]:
+    """Rotations (n, 3, 3) and translations (n, 3) of a space group: origin choice 2, hexagonal axes, unique axis b.
 
     pymatgen takes origin choice 1 when it is given a number, so the operations come from spglib's database.
     """
@@ -171,10 +165,7 @@ def _operations(space_group: int) -> tuple[Operation, ...]:
     if chosen is None:
         raise DataError(f"There is no space group {space_group}.", hint="Numbers run from 1 to 230.")
     symmetry: Any = library.get_symmetry_from_database(chosen)
-    return tuple(
-        (tuple(tuple(int(v) for v in row) for row in rotation), tuple(float(v) for v in translation))
-        for rotation, translation in zip(symmetry["rotations"], symmetry["translations"], strict=True)
-    )
+    return np.array(symmetry["rotations"], np.float64), np.array(symmetry["translations"], np.float64)
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
-"""What is told of a crystal as it stands: space group, density, how close its atoms come, whether it is broken."""
+"""What is told of a crystal as it stands: space group, density, how close its atoms come, whether it is broken, how far its atoms moved."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matsmith.core.crystal import Crystal
 from matsmith.core.elements import SYMBOLS
@@ -49,3 +50,19 @@ def is_broken(crystal: Crystal, *, nearest: float = TOO_CLOSE) -> bool:
     reach = 2 * float(radii.max()) * nearest
     first, second, _, distances = crystal.to_pymatgen().get_neighbor_list(reach)
     return bool((distances < nearest * (radii[first] + radii[second])).any())
+
+
+def ways_angstrom(
+    before: NDArray[np.float64], after: NDArray[np.float64], lattice: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far each atom went, (n,) in Å, between fractional coordinates (n, 3) of the same atoms in order, by the shortest images in a lattice (3, 3).
+
+    The drift of all atoms together is taken off; what the cell itself stretches does not count.
+    """
+    steps: NDArray[np.float64] = after - before
+    # Atoms near a half cell may step either way: the drift is found on the circle.
+    drift = np.angle(np.exp(2j * np.pi * steps).mean(axis=0)) / (2 * np.pi)
+    steps = steps - drift
+    steps = steps - np.round(steps)
+    steps = steps - steps.mean(axis=0)
+    return np.linalg.norm(steps @ lattice, axis=1)

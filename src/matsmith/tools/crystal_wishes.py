@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from matsmith.core.crystal import Crystal
 from matsmith.core.elements import SYMBOLS, check_elements, parse_formula
 from matsmith.core.errors import SpecError
+from matsmith.core.space_group import CRYSTAL_SYSTEMS, LAST_GROUP, crystal_system, system_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from matsmith.models.diffusion.steering import Steering
     from matsmith.models.diffusion.weights import ModelCard
 
-_SYSTEM_ENDS = (2, 15, 74, 142, 167, 194, 230)
-_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
 _TYPICAL_SPREADS = 3.0
 _STEP = 0.1
 _STRONGEST = 50.0
@@ -83,12 +82,14 @@ def condition_of(name: str, card: ModelCard) -> str:
 
 def condition_value(name: str, text: str) -> float:
     """Read a condition's value: a number, or the name of a crystal system. Raises `SpecError` for anything else."""
-    if name == "crystal_system" and text.lower() in _SYSTEMS:
-        return float(_SYSTEMS.index(text.lower()))
+    if name == "crystal_system" and text.lower() in CRYSTAL_SYSTEMS:
+        return float(system_number(text.lower()))
     try:
         return float(text)
     except ValueError as error:
-        known = f"one of {', '.join(_SYSTEMS)}" if name == "crystal_system" else "a number, such as 5.2"
+        known = (
+            f"one of {', '.join(CRYSTAL_SYSTEMS)}" if name == "crystal_system" else "a number, such as 5.2"
+        )
         raise SpecError(f"{name} cannot be {text!r}.", hint=f"Give {known}.") from error
 
 
@@ -162,11 +163,10 @@ def requests_of(
     from matsmith.models.diffusion.requests import CrystalRequest, check_request
 
     conditions = dict(wishes.conditions)
-    if 0 < wishes.space_group <= _SYSTEM_ENDS[-1] and any(
+    if 0 < wishes.space_group <= LAST_GROUP and any(
         name == "crystal_system" for name, _ in card.network.categories
     ):
-        system = next(place for place, end in enumerate(_SYSTEM_ENDS) if wishes.space_group <= end)
-        conditions.setdefault("crystal_system", float(system))
+        conditions.setdefault("crystal_system", float(system_number(crystal_system(wishes.space_group))))
     if not wishes.formula:
         named = {*wishes.required, *wishes.allowed}
         request = CrystalRequest(

@@ -1,7 +1,7 @@
 """Crystals of a formula, or of some elements, made by the diffusion model and ranked; one of them is returned as the structure.
 
-They are as the model leaves them. For one formula the potential's static energy orders them, which says little before they are relaxed; broken ones
-(atoms closer than seven tenths of the sum of their covalent radii) and repeats are left out and counted.
+They are as the model leaves them, unsound ones drawn again as by `matsmith generate`. For one formula the potential's static energy orders them, which says
+little before they are relaxed; those that stayed broken (atoms closer than seven tenths of the sum of their covalent radii) and repeats are left out and counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from matsmith.core.errors import DataError, SpecError
 from matsmith.core.record import Method, Outcome
 from matsmith.core.settings import Settings
 from matsmith.tools.base import Args, Deps, tool
-from matsmith.tools.crystal_facts import density_of, is_broken, space_group_of
+from matsmith.tools.crystal_facts import density_of, space_group_of
 from matsmith.tools.crystal_model import (
     crystal_model,
     crystals_of,
@@ -32,6 +32,7 @@ from matsmith.tools.crystal_wishes import (
     motif_called,
     requests_of,
 )
+from matsmith.tools.sound_crystals import Fault, generate_sound
 
 if TYPE_CHECKING:
     from matsmith.models.diffusion.weights import ModelCard
@@ -61,25 +62,24 @@ class GenerateArgs(Args):
 @tool(
     name="generate_crystals",
     title="Generated crystals",
-    cost_s=8.0,
+    cost_s=15.0,
     needs_worker=True,
+    version="2",
     identity=weights_hash,
     missing=missing,
 )
 def run(args: GenerateArgs, *, deps: Deps) -> Outcome:
     """Generate crystals with the diffusion model and return one of them; relax it before anything is measured.
 
-    Facts: how many were made, broken or alike, and of those left, ranked, formula, atoms, space group, density and, for one formula, the static
+    Facts: how many were made, in how many draws, broken or alike, and of those left, ranked, formula, atoms, space group, density and, for one formula, the static
     energy above the lowest. Typed failures: `impossible` for what no crystal of the model can be, `no_model`, `all_broken`, `no_such_rank`.
     """
-    from matsmith.models.diffusion.sampling import generate
-
     try:
         model = crystal_model(deps.settings)
         wishes = _wishes(args, model.card)
         random = np.random.default_rng([deps.seed, args.seed])
         requests = requests_of(wishes, model.card, count=args.count, random=random)
-        table = generate(
+        sound = generate_sound(
             model,
             requests,
             settings=usual_sampling(dict.fromkeys(wishes.conditions, args.guidance)),
@@ -89,8 +89,8 @@ def run(args: GenerateArgs, *, deps: Deps) -> Outcome:
         return Outcome.failed("impossible", error.message, hint=error.hint)
     except DataError as error:
         return Outcome.failed("no_model", error.message, hint=error.hint)
-    made = crystals_of(table)
-    whole = [crystal for crystal in made if not is_broken(crystal)]
+    made = crystals_of(sound.table)
+    whole = [crystal for crystal, fault in zip(made, sound.faults, strict=True) if fault != Fault.TOO_CLOSE]
     distinct = list({crystal.canonical_hash: crystal for crystal in whole}.values())
     if not distinct:
         return Outcome.failed(
@@ -117,6 +117,7 @@ def run(args: GenerateArgs, *, deps: Deps) -> Outcome:
         crystal=distinct[order[args.rank]],
         facts={
             "made": len(made),
+            "draws": sum(sound.tries),
             "broken": len(made) - len(whole),
             "alike": len(whole) - len(distinct),
             "ranking": rows,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,9 @@ from matsmith.core.errors import DataError, UsageError
 from matsmith.tools.crystal_facts import closest_distance, density_of, space_group_of
 from matsmith.tools.crystal_model import crystals_of
 from matsmith.tools.crystal_wishes import CrystalWishes, requests_of
+from matsmith.tools.duplicates import merge
 from matsmith.tools.sound_crystals import FAULTS, TRIES, Fault, generate_sound
+from matsmith.tools.structure_files import read_structure
 
 if TYPE_CHECKING:
     from matsmith.models.diffusion.sampling import SamplingSettings
@@ -117,7 +120,7 @@ def write_folder(
 ) -> Iterator[dict[str, Any]]:
     """Make what is lacking in a folder and yield every line of its manifest, those that stood there already first.
 
-    In the end the manifest is in the order of the crystals' numbers. `tell` hears how many of how many there are, and the seconds since the call. Raises `UsageError` for a folder that holds anything else, or
+    In the end the manifest is in the order of the crystals' numbers, and of crystals that are the same the later ones name the first (`same_as`). `tell` hears how many of how many there are, and the seconds since the call. Raises `UsageError` for a folder that holds anything else, or
     crystals that were asked for otherwise.
     """
     _claim(job, out)
@@ -143,7 +146,22 @@ def write_folder(
         if tell is not None:
             tell(have, job.count, time.monotonic() - began)
     # Parts that were lost in the middle came last.
-    _write(out / MANIFEST, _as_text(sorted(lines, key=lambda line: line["number"])))
+    lines.sort(key=lambda line: line["number"])
+    _name_the_same(lines, out)
+    _write(out / MANIFEST, _as_text(lines))
+
+
+def _name_the_same(lines: list[dict[str, Any]], out: Path) -> None:
+    """Write into the line of a crystal that equals an earlier one which that is."""
+    # One whose atoms are too close cannot even be read back.
+    sound = [line for line in lines if line.get("fault", "") in (FAULTS[Fault.NONE], FAULTS[Fault.REPEATED])]
+    several = Counter(line["formula"] for line in sound)
+    compared = [line for line in sound if several[line["formula"]] > 1]
+    first: dict[int, str] = {}
+    groups = merge([read_structure(out / str(line["file"])) for line in compared])
+    for line, group in zip(compared, groups, strict=True):
+        if first.setdefault(group, line["file"]) != line["file"]:
+            line["same_as"] = first[group]
 
 
 def _as_text(lines: list[dict[str, Any]]) -> str:

@@ -2,7 +2,7 @@
 
 Sampling now and then leaves atoms on top of each other, a formula whose charges nothing balances, or atoms that keep no symmetry but that of the lattice, which
 crystals of the sizes in question hardly ever do. Such a crystal is drawn again for the same request and of the same size, a few times; one of a formula with fewer formula units, where others of the
-batch have fewer. Of several that are all unsound the least so is kept. This is selection, and whoever states figures of what is left states those of the first draws beside.
+batch have fewer. So is one of a formula that equals an earlier one, less boldly and in cells of any size that others of the batch have. Of several that are all unsound the least so is kept. This is selection, and whoever states figures of what is left states those of the first draws beside.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from matsmith.core.crystal import Crystal
 from matsmith.core.errors import SpecError
 from matsmith.tools.crystal_facts import is_broken, space_group_of
 from matsmith.tools.crystal_model import crystals_of
+from matsmith.tools.duplicates import merge
 from matsmith.tools.strategies.charge import charge_score
 
 if TYPE_CHECKING:
@@ -34,19 +35,22 @@ TRIES = 4
 LEAST_BALANCE = 0.3
 """Scores of charge balance from which on a formula is explained: by whole states, mixed ones, bonds among anions, or as a metal."""
 _SYSTEM = "crystal_system"
+_LOOSE_SHARPNESS = 2.0
 
 
 class Fault(IntEnum):
     """What is wrong with a crystal, the worst last."""
 
     NONE = 0
-    NO_SYMMETRY = 1
-    UNBALANCED = 2
-    TOO_CLOSE = 3
+    REPEATED = 1
+    NO_SYMMETRY = 2
+    UNBALANCED = 3
+    TOO_CLOSE = 4
 
 
 FAULTS = {
     Fault.NONE: "",
+    Fault.REPEATED: "the structure of another",
     Fault.NO_SYMMETRY: "no symmetry",
     Fault.UNBALANCED: "charges out of balance",
     Fault.TOO_CLOSE: "atoms too close",
@@ -72,8 +76,7 @@ def fault_of(crystal: Crystal, request: CrystalRequest) -> Fault:
     given = request.numbers or (request.seed is not None and not request.seed.free_species)
     if not given and charge_score(crystal.amounts) < LEAST_BALANCE:
         return Fault.UNBALANCED
-    built = request.seed is not None or request.motif is not None or request.slab is not None
-    asked = built or request.space_group or request.conditions.get(_SYSTEM) == 0
+    asked = _is_built(request) or request.conditions.get(_SYSTEM) == 0
     return Fault.NO_SYMMETRY if not asked and space_group_of(crystal) == 1 else Fault.NONE
 
 
@@ -97,55 +100,98 @@ def generate_sound(
     if tries < 1:
         raise SpecError(f"Crystals cannot be made {tries} times.", hint="Give 1 to take them as they come.")
     first = generate(model, requests, settings=settings, seed=seed, steering=steering, report=report)
-    first_faults = [
-        fault_of(crystal, request) for crystal, request in zip(crystals_of(first), requests, strict=True)
-    ]
+    crystals = crystals_of(first)
+    faults = [fault_of(crystal, request) for crystal, request in zip(crystals, requests, strict=True)]
+    _mark_repeated(faults, crystals, requests)
+    first_faults = list(faults)
     rows = [first.select(np.array([place])) for place in range(len(first))]
-    faults, drawn = list(first_faults), [1] * len(rows)
+    drawn = [1] * len(rows)
     sizes = list({id(request): request for request in requests if request.numbers}.values())
     for turn in range(1, tries if steering is None else 1):
-        again = [place for place, fault in enumerate(faults) if fault]
-        if not again:
-            break
-        asked = [
-            _of_size(requests[place], int(first.counts[place]))
-            if not requests[place].numbers
-            else _smaller(requests[place], sizes)
-            for place in again
-        ]
-        table = generate(model, asked, settings=settings, seed=_another(seed, turn))
-        for row, (place, crystal) in enumerate(zip(again, crystals_of(table), strict=True)):
-            drawn[place] += 1
-            fault = fault_of(crystal, requests[place])
-            if fault < faults[place]:
-                faults[place], rows[place] = fault, table.select(np.array([row]))
+        unsound = [place for place, fault in enumerate(faults) if fault > Fault.REPEATED]
+        repeated = [place for place, fault in enumerate(faults) if fault is Fault.REPEATED]
+        random = np.random.default_rng([seed, turn])
+        seeds: list[int] = random.integers(2**31, size=2).tolist()
+        for again, bold, another in ((unsound, True, seeds[0]), (repeated, False, seeds[1])):
+            if not again:
+                continue
+            asked = [
+                _smaller(requests[place], sizes, atoms=int(first.counts[place]))
+                if bold
+                else _of_any_size(requests[place], sizes, random)
+                for place in again
+            ]
+            table = generate(
+                model,
+                asked,
+                settings=settings if bold else _looser(settings),
+                seed=another,
+            )
+            for row, (place, crystal) in enumerate(zip(again, crystals_of(table), strict=True)):
+                drawn[place] += 1
+                fault = fault_of(crystal, requests[place])
+                if fault < faults[place]:
+                    faults[place], rows[place] = fault, table.select(np.array([row]))
+                    crystals[place] = crystal
+        _mark_repeated(faults, crystals, requests)
     return SoundCrystals(
         table=_joined(rows, like=first), tries=drawn, faults=faults, first=first, first_faults=first_faults
     )
 
 
-def _another(seed: int, turn: int) -> int:
-    return int(np.random.default_rng([seed, turn]).integers(2**31))
+def _mark_repeated(
+    faults: list[Fault], crystals: Sequence[Crystal], requests: Sequence[CrystalRequest]
+) -> None:
+    """Tell apart, of the sound crystals of formulas of which nothing more is asked, those that equal an earlier one."""
+    places = [
+        place
+        for place, request in enumerate(requests)
+        if request.numbers and not _is_built(request) and faults[place] <= Fault.REPEATED
+    ]
+    seen: set[int] = set()
+    for place, group in zip(places, merge([crystals[place] for place in places]), strict=True):
+        faults[place] = Fault.REPEATED if group in seen else Fault.NONE
+        seen.add(group)
 
 
-def _of_size(request: CrystalRequest, atoms: int) -> CrystalRequest:
-    """The request with the size that was drawn for it, so that small crystals, which are sound more often, become no more frequent."""
-    if request.seed is not None or request.space_group:
-        return request
-    return replace(request, atoms=atoms)
+def _is_built(request: CrystalRequest) -> bool:
+    """Whether more is laid down than elements and conditions."""
+    built = request.seed is not None or request.motif is not None or request.slab is not None
+    return built or bool(request.space_group)
 
 
-def _smaller(request: CrystalRequest, sizes: Sequence[CrystalRequest]) -> CrystalRequest:
-    """The next smaller cell of the same formula among these requests that are alike but for their size, or the request itself."""
+def _looser(settings: SamplingSettings) -> SamplingSettings:
+    """The settings of one who would rather see something else than the likeliest once more."""
+    return replace(settings, sharpness=min(settings.sharpness, _LOOSE_SHARPNESS), lattice_noise=1.0)
+
+
+def _alike(request: CrystalRequest, sizes: Sequence[CrystalRequest]) -> list[CrystalRequest]:
+    """The requests of the same formula and of nothing else, whatever their size."""
     shares = _shares(request.numbers)
-    fewer = [
+    return [
         other
         for other in sizes
-        if len(other.numbers) < len(request.numbers)
-        and _shares(other.numbers) == shares
-        and replace(other, numbers=request.numbers) == request
+        if _shares(other.numbers) == shares and replace(other, numbers=request.numbers) == request
     ]
+
+
+def _smaller(request: CrystalRequest, sizes: Sequence[CrystalRequest], *, atoms: int) -> CrystalRequest:
+    """The next smaller cell of the same formula among these requests, or the request itself.
+
+    One without a formula keeps the size that was drawn for it, so that small crystals, which are sound more often, become no more frequent.
+    """
+    if not request.numbers:
+        return request if request.seed is not None or request.space_group else replace(request, atoms=atoms)
+    fewer = [other for other in _alike(request, sizes) if len(other.numbers) < len(request.numbers)]
     return max(fewer, key=lambda other: len(other.numbers), default=request)
+
+
+def _of_any_size(
+    request: CrystalRequest, sizes: Sequence[CrystalRequest], random: np.random.Generator
+) -> CrystalRequest:
+    """A cell of the same formula among these requests, each size as likely as any other."""
+    found = _alike(request, sizes)
+    return found[int(random.integers(len(found)))]
 
 
 def _shares(numbers: tuple[int, ...]) -> dict[int, Fraction]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from matsmith.core.crystal import Crystal
 from matsmith.core.elements import SYMBOLS
 from matsmith.core.record import Method, Outcome
-from matsmith.core.space_group import spglib_or_none
+from matsmith.core.space_group import crystal_system, spglib_or_none
 from matsmith.tools.base import Args, Deps, StructureRef, tool
 
 
@@ -19,27 +19,6 @@ class SymmetryArgs(Args):
 
     structure: StructureRef
     tolerance_angstrom: float = Field(default=0.05, gt=0, le=0.5)
-
-
-# Last space-group number of each system (International Tables for Crystallography, volume A).
-_LAST_OF_SYSTEM = (
-    (2, "triclinic"),
-    (15, "monoclinic"),
-    (74, "orthorhombic"),
-    (142, "tetragonal"),
-    (167, "trigonal"),
-    (194, "hexagonal"),
-    (230, "cubic"),
-)
-
-
-def crystal_system(space_group: int) -> str:
-    """Crystal system of a space-group number.
-
-    >>> crystal_system(225), crystal_system(166)
-    ('cubic', 'trigonal')
-    """
-    return next(name for last, name in _LAST_OF_SYSTEM if space_group <= last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

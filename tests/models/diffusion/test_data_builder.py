@@ -14,9 +14,9 @@ from pymatgen.core import Lattice, Structure
 
 from matsmith.core.crystal import Crystal
 from matsmith.core.errors import DataError
+from matsmith.core.space_group import CRYSTAL_SYSTEMS
 from matsmith.models.diffusion.data_blocks import KeptBlocks
 from matsmith.models.diffusion.data_builder import (
-    CRYSTAL_SYSTEMS,
     SourceRow,
     build_table,
     find_source,
@@ -91,7 +91,7 @@ def test_crystal_systems_are_found_when_asked_for() -> None:
         "P4_2/mnm", Lattice.tetragonal(4.594, 2.959), ["Ti", "O"], [[0, 0, 0], [0.305, 0.305, 0]]
     )
     table, _ = build_table([SourceRow("a", _cif(_salt())), SourceRow("b", _cif(rutile))], symmetry=True)
-    systems = [CRYSTAL_SYSTEMS[int(kind)] for kind in table.properties["crystal_system"]]
+    systems = [list(CRYSTAL_SYSTEMS)[int(kind)] for kind in table.properties["crystal_system"]]
     assert systems == ["cubic", "tetragonal"]
 
 

@@ -168,6 +168,11 @@ def test_the_command_line_trains_resumes_predicts_and_refuses(
     assert predict([*samples, *more, "--guidance", "2"]) == 0
     assert "6 crystals" in capsys.readouterr().out
     assert predict([*samples, *more[:-2], "--only", "edge_a", "--given", "edge_a=4"]) == 0
+    capsys.readouterr()
+    assert predict([*samples, *more, "--consensus", "4"]) == 0
+    assert "24 of 24 crystals" in (told := capsys.readouterr().out)
+    assert told.splitlines()[-1].startswith("6 crystals")
+    assert predict([*samples, *more, "--consensus", "0"]) == 2
     assert predict([*samples, *more, "--only", "colour"]) == 1
     assert predict([*samples, *more, "--given", "edge_a"]) == 2
     assert main([*common, "--batch", "0"]) == 2

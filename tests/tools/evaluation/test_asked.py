@@ -8,7 +8,6 @@ from matsmith.core.crystal import Crystal
 from matsmith.core.errors import UsageError
 from matsmith.knowledge.crystals import find
 from matsmith.tools.evaluation.asked import (
-    CRYSTAL_SYSTEMS,
     condition_value,
     has_element_rules,
     is_hit,
@@ -38,12 +37,6 @@ SALT = Crystal.from_pymatgen(find("NaCl")[0].structure())
 def test_elements_and_formula(rules: dict[str, object], obeys: bool) -> None:
     assert has_element_rules(rules)  # pyright: ignore[reportArgumentType]
     assert obeys_elements(rules, SALT) is obeys  # pyright: ignore[reportArgumentType]
-
-
-def test_crystal_systems_are_numbered_as_in_the_tables() -> None:
-    from matsmith.models.diffusion import data_builder
-
-    assert CRYSTAL_SYSTEMS == data_builder.CRYSTAL_SYSTEMS
 
 
 def test_no_rules_is_no_obedience() -> None:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from matsmith.core.errors import DataError
 from matsmith.core.orphans import end_with_parent
-from matsmith.core.space_group import spglib_or_none
+from matsmith.core.space_group import crystal_system, spglib_or_none, system_number
 from matsmith.models.diffusion.data_blocks import KeptBlocks
 from matsmith.models.diffusion.data_format import CrystalTable, formula_key, join_tables, split_of
 
@@ -47,16 +47,6 @@ COLUMNS = {
     "dft_bulk_modulus": "bulk_modulus_gpa",
 }
 """Property columns that are read, and what they are called in the table."""
-CRYSTAL_SYSTEMS = (
-    "triclinic",
-    "monoclinic",
-    "orthorhombic",
-    "tetragonal",
-    "trigonal",
-    "hexagonal",
-    "cubic",
-)
-_LAST_OF_SYSTEM = (2, 15, 74, 142, 167, 194, 230)
 _SYMMETRY_TOLERANCE_A = 0.1
 _BLOCK = 2000
 
@@ -193,7 +183,7 @@ def read_crystal(row: SourceRow, *, max_atoms: int, symmetry: bool) -> ReadCryst
         if found is None:
             return ReadCrystal(bare, *nothing, problem="atoms overlap")
         group, kind = found
-        system = next(place for place, last in enumerate(_LAST_OF_SYSTEM) if group <= last)
+        system = system_number(crystal_system(group))
         derived |= {"space_group": float(group), "crystal_system": float(system)}
     return ReadCrystal(bare, numbers, frac, lattice, derived=derived, kind=kind)
 

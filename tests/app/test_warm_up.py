@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ASK = """
-import sys, time
+import sys
 from pathlib import Path
 from matsmith.core.settings import Settings
 
@@ -20,18 +20,18 @@ if sys.argv[2] == "warm":
     from matsmith.app.warm_up import warm_up_soon
 
     warm_up_soon(settings).join()
-begun = time.process_time()
+begun = set(sys.modules)
 from matsmith.agents.literature_answer import answer
 from matsmith.agents.session import make_reasoner
 from matsmith.knowledge.literature.corpus import open_corpus
 
 with open_corpus(settings.library_dir) as corpus:
     answer("Which oxide is used in gas sensors?", corpus=corpus, reasoner=make_reasoner("rules", settings=settings))
-print(time.process_time() - begun)
+print(len(set(sys.modules) - begun))
 """
 
 
-def seconds_of_first_question(folder: Path, how: str) -> float:
+def modules_of_first_question(folder: Path, how: str) -> int:
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", ASK, str(folder), how],
@@ -42,13 +42,13 @@ def seconds_of_first_question(folder: Path, how: str) -> float:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return float(done.stdout.split()[-1])
+    return int(done.stdout.split()[-1])
 
 
-def test_the_first_question_of_a_server_that_was_warmed_takes_less_than_half_the_work(tmp_path: Path) -> None:
-    cold, warm = (seconds_of_first_question(tmp_path, how) for how in ("cold", "warm"))
-    print(f"processor time of the first question: cold {cold:.2f} s, warm {warm:.2f} s")
-    assert warm < 0.5 * cold
+def test_the_first_question_of_a_server_that_was_warmed_loads_next_to_nothing(tmp_path: Path) -> None:
+    cold, warm = (modules_of_first_question(tmp_path, how) for how in ("cold", "warm"))
+    assert cold > 100
+    assert warm < 0.1 * cold
 
 
 def test_a_library_that_cannot_be_read_stops_no_server(

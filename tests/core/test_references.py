@@ -194,8 +194,8 @@ def test_long_text_takes_no_long_time() -> None:
         "1 ",
     ):
         started = time.monotonic()
-        bare_numbers(piece * 10_000)
-        assert time.monotonic() - started < 5, piece
+        bare_numbers(piece * 100_000)
+        assert time.monotonic() - started < 60, piece  # by the square of the length it would be many minutes
 
 
 @pytest.mark.parametrize(

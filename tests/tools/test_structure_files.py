@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -153,26 +152,30 @@ def many_sites(count: int) -> str:
     return f"{head}{rows}\n"
 
 
-def test_a_huge_cif_is_refused_by_its_text_alone(tmp_path: Path) -> None:
-    begun = time.process_time()
+def _unread(*_: object, **__: object) -> None:
+    pytest.fail("the parser was given a file that its text alone refuses")
+
+
+def test_a_huge_cif_is_refused_by_its_text_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Structure, "from_file", _unread)
     with pytest.raises(UnreadableStructure, match="holds 14000 atoms") as caught:
         read(tmp_path, "huge.cif", many_sites(14_000))
     assert caught.value.code == "too_large"
     assert "5000" in caught.value.hint
-    assert time.process_time() - begun < 1.0
 
 
-def test_atoms_that_symmetry_makes_are_counted_before_they_are_made(tmp_path: Path) -> None:
+def test_atoms_that_symmetry_makes_are_counted_before_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Structure, "from_file", _unread)
     faces = many_sites(40).replace(
         "_symmetry_Int_Tables_number 1", "_symmetry_space_group_name_H-M 'F m -3 m'"
     )
     listed = faces.replace("loop_\n_symmetry_equiv_pos_as_xyz\n'x, y, z'\n", "")
-    begun = time.process_time()
     with pytest.raises(
         UnreadableStructure, match=r"holds 7[56]\d\d atoms"
     ):  # 40 general positions of 192, some within a thousandth of a mirror
         read(tmp_path, "symmetric.cif", listed)
-    assert time.process_time() - begun < 5.0  # most of it loads the tables of space groups
 
 
 @pytest.mark.parametrize("number", [225, 221, 194, 141, 62])

@@ -123,7 +123,7 @@ def test_a_server_that_misbehaves_ends_the_turn_and_keeps_the_thread(
     ):
         begun = time.monotonic()
         result = chat.say("what do you say?")
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - begun < 60
         assert result.ended in (ended, Ended.TIME), result.error
         assert result.error or ended is Ended.TOOL_CALLS
         assert chat.say("/help").ended is Ended.ANSWERED

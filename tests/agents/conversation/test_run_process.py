@@ -54,7 +54,7 @@ def test_a_real_run_is_followed_stopped_and_found_again(house: Settings) -> None
         go_on(run.folder, settings=house)
     begun = time.monotonic()
     run.stop()
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 60  # the run has two minutes
     assert not again.alive
     with Ledger(run.folder / "ledger.sqlite", create=False) as ledger:
         assert ledger.verify().intact
@@ -74,7 +74,7 @@ def test_what_a_run_is_told(house: Settings, tmp_path: Path) -> None:
         approve=["plan"],
         command=command,
     )
-    assert run.wait(timeout_s=20) == 0
+    assert run.wait(timeout_s=120) == 0
     words = (run.folder / "words.txt").read_text(encoding="utf-8")
     for word in ("--spec", "--yes", "--json", "'90s'", "'4'", "'7'", "--new-only", "'rules'", "'plan'"):
         assert word in words
@@ -83,13 +83,13 @@ def test_what_a_run_is_told(house: Settings, tmp_path: Path) -> None:
 
 def test_one_that_does_not_end_is_killed(house: Settings, tmp_path: Path) -> None:
     command = program(
-        tmp_path, "signal.signal(signal.SIGTERM, signal.SIG_IGN); tell('started'); time.sleep(60)"
+        tmp_path, "signal.signal(signal.SIGTERM, signal.SIG_IGN); tell('started'); time.sleep(600)"
     )
     run = start(SPEC, settings=house, command=command)
     next(run.events())
     begun = time.monotonic()
     assert run.stop(patience_s=0.3)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60  # it would sleep for ten minutes
     assert not run.alive
 
 
@@ -114,14 +114,14 @@ def test_a_process_of_the_same_number_is_not_taken_for_the_run(house: Settings, 
         ("tell('started'); tell('waiting', point='plan')", RunState.WAITING, "approve"),
         ("print('matsmith: The disk is full.', file=sys.stderr); sys.exit(1)", RunState.FAILED, "The disk is full."),
         ("(folder / 'ledger.sqlite').touch(); tell('started'); print('matsmith: Interrupted; nothing', file=sys.stderr)", RunState.STOPPED, "resume"),
-        ("tell('started'); tell('progress', stage='relax', done=2, total=9); time.sleep(30)", RunState.RUNNING, "relax 2 of 9"),
+        ("tell('started'); tell('progress', stage='relax', done=2, total=9); time.sleep(90)", RunState.RUNNING, "relax 2 of 9"),
     ],
 )  # fmt: skip
 def test_how_a_run_stands(body: str, state: RunState, words: str, house: Settings, tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         runs = StartedRuns(ledger=ledger, settings=house, command=program(tmp_path, body))
         run = runs.start(SPEC, reasoner="rules")
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until and (words not in run.news().in_words()):
             time.sleep(0.05)
         news = run.news()
@@ -136,7 +136,7 @@ def test_how_a_run_stands(body: str, state: RunState, words: str, house: Setting
 
 def test_one_that_was_stopped_before_it_began_has_not_failed(house: Settings, tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        runs = StartedRuns(ledger=ledger, settings=house, command=program(tmp_path, "time.sleep(60)"))
+        runs = StartedRuns(ledger=ledger, settings=house, command=program(tmp_path, "time.sleep(600)"))
         run = runs.start(SPEC, reasoner="rules")
         run.stop()
         assert run.news().state is RunState.STOPPED
@@ -171,10 +171,10 @@ def test_a_resumed_run_begins_its_news_anew(house: Settings, tmp_path: Path) -> 
             ),
         )
         run = runs.start(SPEC, reasoner="rules")
-        run.wait(timeout_s=20)
+        run.wait(timeout_s=120)
         assert run.news().state is RunState.WAITING
         again = runs.resume(run.folder, decision="approve")
-        again.wait(timeout_s=20)
+        again.wait(timeout_s=120)
         assert again.news().state is RunState.FINISHED
         assert "--approve" in again.news().sentence
 

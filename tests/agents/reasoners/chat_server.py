@@ -225,8 +225,9 @@ def streams(
     usage: Mapping[str, Any] | None = None,
     done: bool = True,
     pause_s: float = 0.0,
+    after_first: threading.Event | None = None,
 ) -> Act:
-    """Send pieces of an answer one after the other: words, deltas, or raw lines as bytes."""
+    """Send pieces of an answer one after the other: words, deltas, or raw lines as bytes; all but the first after an event."""
 
     def act(handler: Handler) -> None:
         lines: list[bytes] = []
@@ -248,7 +249,9 @@ def streams(
         handler.send_header("content-type", "text/event-stream")
         handler.end_headers()
         try:
-            for line in lines:
+            for number, line in enumerate(lines):
+                if number == 1 and after_first is not None:
+                    after_first.wait(30)
                 handler.wfile.write(line + b"\n\n")
                 handler.wfile.flush()
                 if pause_s and handler.chat.closing.wait(pause_s):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -111,14 +112,12 @@ def test_words_come_one_after_the_other() -> None:
 
 
 def test_the_first_words_are_there_before_the_last_are_sent() -> None:
-    with serving(streams("one ", "two ", "three", pause_s=0.3)) as server:
-        model = model_at(server)
-        began = time.monotonic()
-        events = model.stream(ASKED)
+    heard = threading.Event()
+    with serving(streams("one ", "two ", "three", after_first=heard)) as server:
+        events = model_at(server).stream(ASKED)
         assert next(events) == TextDelta(text="one ")
-        first = time.monotonic() - began
+        heard.set()  # until now the server has sent nothing else
         assert len(list(events)) == 3
-        assert time.monotonic() - began > first + 0.5
 
 
 def test_tools_are_asked_for_as_they_were_written() -> None:
@@ -374,23 +373,23 @@ def test_a_flood_of_words_is_cut() -> None:
     assert sum(len(event.text) for event in seen) < 4_200_000
 
 
-@pytest.mark.parametrize("act", [hangs, drips, drips_body, streams(*[b": alive"] * 200, pause_s=0.05)])
+@pytest.mark.parametrize("act", [hangs, drips, drips_body, streams(*[b": alive"] * 1_000, pause_s=0.05)])
 def test_a_server_that_hangs_costs_no_more_than_the_time_allowed(act: Act) -> None:
     began = time.monotonic()
     error = failure(act, timeout_s=0.3, total_s=0.8, retries=50)
-    assert 0.3 <= time.monotonic() - began < 4.0
+    assert 0.3 <= time.monotonic() - began < 25.0  # the server is silent for 30 s
     assert "no answer in time" in str(error)
     assert error.retryable
 
 
 def test_a_drip_of_words_ends_with_the_time() -> None:
     began = time.monotonic()
-    with serving(streams(*["word "] * 200, pause_s=0.05)) as server:
-        events = model_at(server).stream(ASKED, deadline=began + 0.6)
+    with serving(streams(*["word "] * 1_000, pause_s=0.05)) as server:
+        events = model_at(server).stream(ASKED, deadline=began + 3.0)
         seen = [next(events)]
         with pytest.raises(BudgetExceeded, match="time is used up"):
             seen.extend(events)
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 40.0  # all of the words would take 50 s
     assert len(seen) >= 3
 
 
@@ -399,7 +398,7 @@ def test_a_turn_ends_with_the_time_that_it_was_given(act: Act) -> None:
     began = time.monotonic()
     with serving(act) as server, pytest.raises(BudgetExceeded, match="time is used up"):
         list(model_at(server, timeout_s=30.0, retries=50).stream(ASKED, deadline=began + 0.5))
-    assert time.monotonic() - began < 4.0
+    assert time.monotonic() - began < 25.0  # the server is silent for 30 s
 
 
 @pytest.mark.parametrize(
@@ -417,7 +416,7 @@ def test_a_refusal_is_said(act: Act) -> None:
 
 
 def test_a_turn_that_is_closed_ends_the_request() -> None:
-    with serving(streams(*["word "] * 400, pause_s=0.02)) as server:
+    with serving(streams(*["word "] * 2_000, pause_s=0.02)) as server:
         events = model_at(server).stream(ASKED)
         next(events)
         events.close()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
@@ -425,7 +424,7 @@ def test_a_turn_that_is_closed_ends_the_request() -> None:
         with serving(streams("Fine.")) as other:
             *_, end = model_at(other).stream(ASKED)
     assert isinstance(end, TurnEnd)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 30.0  # the words would go on for 40 s
 
 
 # --- budget and keys ---------------------------------------------------------------------------------------------------

@@ -59,4 +59,4 @@ def test_hostile_text_takes_no_long_time(text: str) -> None:
     started = time.monotonic()
     with pytest.raises(NoJson):
         json_object_in(text)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # by the square of the length it would be many minutes

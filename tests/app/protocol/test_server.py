@@ -155,7 +155,7 @@ def test_a_cancelled_call_ends_the_work_and_the_next_one_is_served(service: Tool
     assert any("Relax" in message or "relax" in message for message in told)
     assert not small.is_error
     assert not after.is_error
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + 30
     while any(thread.name == "call-watcher" for thread in threading.enumerate()):
         assert time.monotonic() < deadline, "a cancelled call still runs"
         time.sleep(0.02)

@@ -138,7 +138,7 @@ def test_a_run_is_started_followed_and_stopped(address: str, settings: Settings)
 
         begun = time.monotonic()
         assert "stopped" in client.post(f"/api/runs/{name}/stop").json()["sentence"]
-        assert time.monotonic() - begun < 8
+        assert time.monotonic() - begun < 60  # the run has five minutes
         line = next(run for run in client.get("/api/runs").json() if run["name"] == name)
         assert line["state"] in ("interrupted", "met", "budget", "stalled")
         detail = client.get(f"/api/runs/{name}").json()

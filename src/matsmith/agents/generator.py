@@ -30,7 +30,6 @@ from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies.interface import StrategyRequest
 from matsmith.tools.strategies.registry import (
     ALLOYS,
-    DECORATION,
     DIFFUSION,
     KNOWN,
     PROPOSED,
@@ -69,8 +68,8 @@ def propose(context: RunContext, *, round_number: int) -> list[str]:
     elif context.spec.structure.motif != ALLOY:
         names.remove(ALLOYS)
         if context.spec.structure.motif in FLAT_MOTIFS and DIFFUSION in names:
-            # It builds the net in; decorations and random crystals would be made to be thrown away.
-            names = [name for name in names if name not in (DECORATION, RANDOM)]
+            # It builds the net in, and some prototypes hold one; random crystals would be made to be thrown away.
+            names = [name for name in names if name != RANDOM]
     elif len(context.spec.chemistry.required) > 1:
         # Who asks for an alloy of these elements wants a solid solution; ordered compounds are what it is held against.
         names = [ALLOYS]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from matsmith.core.errors import SpecError
 from matsmith.core.space_group import spglib_or_none
+from matsmith.models.diffusion.constraints import Constraints
 from matsmith.models.diffusion.data_format import CrystalTable
 from matsmith.models.diffusion.motifs import MOTIFS, Motif, Seed, Slab, motif_of_structure
+from matsmith.models.diffusion.noise import wrap
 from matsmith.models.diffusion.requests import CrystalRequest
 from matsmith.models.diffusion.sampling import SamplingSettings, generate
 from matsmith.models.diffusion.steering import Steering
+from matsmith.models.diffusion.symmetric_sites import arrange
 from matsmith.models.diffusion.weights import DiffusionModel
 
 QUICK = SamplingSettings(steps=5)
@@ -176,6 +181,22 @@ def test_every_crystal_has_the_space_group_that_was_asked_for(
         found = spglib_or_none("get_symmetry_dataset", shape, tolerance_angstrom=1e-3)
         assert found is not None
         assert int(found.number) == group
+
+
+def test_the_network_is_shown_noise_where_a_space_group_leaves_no_freedom() -> None:
+    cell = arrange(136, {22: 2, 8: 4}, random=np.random.default_rng(1))
+    none = Constraints.none(1, 6).with_symmetry()
+    held = replace(none, averaging=torch.tensor(cell.averaging()).float().unsqueeze(0))
+    places = torch.tensor(cell.places(np.full((6, 3), 0.3))).float().unsqueeze(0)
+    drawn = 0.02 * torch.randn(1, 6, 3, generator=torch.Generator().manual_seed(0))
+    moved = wrap(held.shown(places, lambda: drawn) - places)
+    # What symmetry lets move is left alone, the rest has the noise of a crystal that nothing binds.
+    still = torch.einsum("bijac,bjc->bia", cast("torch.Tensor", held.averaging), moved)
+    torch.testing.assert_close(still, torch.zeros_like(still), atol=1e-6, rtol=0)
+    fixed = torch.tensor(cell.labels == 22)
+    torch.testing.assert_close(moved[0, fixed], drawn[0, fixed], atol=1e-6, rtol=0)
+    torch.testing.assert_close(none.shown(places, lambda: drawn), torch.remainder(places, 1.0))
+    assert Constraints.none(1, 6).shown(places, lambda: drawn) is places
 
 
 def test_species_of_an_orbit_are_one_and_required_elements_come(random_model: DiffusionModel) -> None:

@@ -3,7 +3,8 @@
 Known parts are noised to the level of the step and put back (inpainting: Lugmayr et al. 2022, RePaint; for crystals Okabe et al. 2024, SCIGEN): places of
 atoms, and combinations of the lattice's six numbers. Known species are shown from the start, which for masked species is the exact
 conditional. Bound parts move together: atoms of one orbit by the operations of a space group, its cell by the mean of its metric
-over the group (after Jiao et al. 2024, DiffCSP++, which trains with them), species of tied atoms as one. What holds at the end holds exactly.
+over the group (after Jiao et al. 2024, DiffCSP++, which trains with them), species of tied atoms as one; where they cannot move the network is
+still shown the noise that it was trained to expect. What holds at the end holds exactly.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Constraints:
 
     `known` (b, n) bool marks atoms whose `places` (b, n, 3) are known; `lattice_known` (b, 6, 6) projects normalised codes onto the
     combinations that are, `lattice` (b, 6) holds them. Third coordinates stay in `band` (b, 2). `leader` (b, n) is the atom whose species an atom
-    shares. Only with a space group: `averaging` and `following` (b, n, n, 3, 3) of `symmetric_sites`, and `metric` (b, 6, 6).
+    shares. Only with a space group: `averaging` (b, n, n, 3, 3) of `symmetric_sites`, and `metric` (b, 6, 6).
     """
 
     known: Tensor
@@ -35,7 +36,6 @@ class Constraints:
     band: Tensor
     leader: Tensor
     averaging: Tensor | None = None
-    following: Tensor | None = None
     metric: Tensor | None = None
 
     @classmethod
@@ -56,7 +56,7 @@ class Constraints:
             return self
         b, n = self.known.shape
         free = torch.einsum("ij,ab->ijab", torch.eye(n), torch.eye(3)).repeat(b, 1, 1, 1, 1)
-        return replace(self, averaging=free, following=free.clone(), metric=torch.eye(6).repeat(b, 1, 1))
+        return replace(self, averaging=free, metric=torch.eye(6).repeat(b, 1, 1))
 
     def to(self, device: torch.device) -> Constraints:
         """Return them on a device."""
@@ -80,10 +80,23 @@ class Constraints:
 
     def move(self, frac: Tensor, *, drift: Tensor, noise: Tensor) -> Tensor:
         """Move atoms (b, n, 3) by drift and noise, bound to their orbits."""
-        if self.averaging is not None and self.following is not None:
-            drift = torch.einsum("bijac,bjc->bia", self.averaging, drift)
-            noise = torch.einsum("bijac,bjc->bia", self.following, noise)
-        return torch.remainder(frac + drift + noise, 1.0)
+        return torch.remainder(frac + self._bound(drift + noise), 1.0)
+
+    def shown(self, frac: Tensor, noise: Callable[[], Tensor]) -> Tensor:
+        """Places (b, n, 3) as the network shall see them: what a space group leaves no freedom to has the noise (b, n, 3) of the step too.
+
+        Known to be nothing at the end, that part of the displacements is put back at every step like known places are.
+        """
+        if self.averaging is None:
+            return frac
+        drawn = noise()
+        return torch.remainder(frac + drawn - self._bound(drawn), 1.0)
+
+    def _bound(self, displacements: Tensor) -> Tensor:
+        """The part of displacements (b, n, 3) that keeps every crystal in its space group."""
+        if self.averaging is None:
+            return displacements
+        return torch.einsum("bijac,bjc->bia", self.averaging, displacements)
 
     def put_places(self, frac: Tensor, noise: Tensor) -> Tensor:
         """Put known atoms back with this noise (b, n, 3) on, and fold third coordinates into their band."""

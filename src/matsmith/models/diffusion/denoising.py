@@ -34,7 +34,8 @@ class SamplingSettings:
     `guidance` maps a condition to its strength: 1 (the default) follows the conditional model, 0 ignores the condition, more exaggerates
     it. Conditions of one strength act together. `batch` crystals are made at a time. Where places of atoms are known each step is
     gone through `resample` times. The score of the coordinates is multiplied by `sharpness` on the way (not in the last step, which only removes
-    noise): above 1 samples keep nearer to the likeliest places and differ less from each other. So they do with a `species_temperature` under 1, by
+    noise): above 1 samples keep nearer to the likeliest places and differ less from each other. The flow's velocity is multiplied by
+    1 + (`sharpness` - 1)(1 - t) instead, which does the same (Miller et al. 2024, FlowMM). So they do with a `species_temperature` under 1, by
     which the logits of species are divided, and a `lattice_noise` under 1, by which the noise of the lattice's steps (score process) is multiplied.
     """
 
@@ -158,8 +159,9 @@ def denoise(
 
     def predict(moment: float) -> tuple[Prediction, Tensor]:
         times = torch.full((shape[0],), max(moment, FIRST_TIME), device=device)
+        seen = held.shown(frac, lambda: place_level(moment, config) * normal(*shape))
         found = _guided(
-            network, replace(state, frac=frac, lattice=lattice, numbers=numbers, time=times), strengths
+            network, replace(state, frac=seen, lattice=lattice, numbers=numbers, time=times), strengths
         )
         found = replace(found, logits=held.tie_logits(found.logits))
         return found, drift(found.coordinates, times, config)
@@ -184,7 +186,8 @@ def denoise(
         for turn in range(passes):
             if config.process == "flow":
                 found, velocity = predict(time)
-                frac = held.move(frac, drift=-(time - then) * velocity, noise=torch.zeros_like(frac))
+                gain = (time - then) * (1 + (settings.sharpness - 1) * (1 - time))
+                frac = held.move(frac, drift=-gain * velocity, noise=torch.zeros_like(frac))
             else:
                 sigma, sigma_then = place_level(time, config), place_level(then, config)
                 for _ in range(settings.corrector_steps):

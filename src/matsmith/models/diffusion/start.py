@@ -18,7 +18,7 @@ from matsmith.models.diffusion.element_code import MASKED, N_ELEMENTS
 from matsmith.models.diffusion.lattice_code import LatticeScale
 from matsmith.models.diffusion.motifs import Motif, Seed, Slab
 from matsmith.models.diffusion.requests import CrystalRequest, permitted_elements
-from matsmith.models.diffusion.symmetric_sites import arrange, metric_projector
+from matsmith.models.diffusion.symmetric_sites import arrange, metric_projector, reduced_axes
 from matsmith.models.diffusion.weights import ModelCard
 
 _MIDDLE = 0.5
@@ -187,16 +187,16 @@ def _space_group(
     random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
     amounts = dict(Counter(request.numbers)) if request.numbers else {0: size}
     cell = arrange(request.space_group, amounts, random=random, orbits_min=max(1, len(request.required)))
+    # The model knows reduced cells, in which a group's axis may be any of the three: rutile's is the first, being the shortest.
+    orders = reduced_axes(request.space_group)
+    axes = orders[int(random.integers(len(orders)))]
+    cell = cell.turned(axes)
     constraints = start.constraints
     start.numbers[row, :size] = torch.tensor(cell.labels)
     start.frac[row, :size] = torch.tensor(cell.places(4.0 * random.random((size, 3)))).float()
     start.placed[row] = True
     constraints.leader[row, :size] = torch.tensor(cell.leader)
-    for tensor, values in (
-        (constraints.averaging, cell.averaging()),
-        (constraints.following, cell.following()),
-    ):
-        if tensor is not None:
-            tensor[row, :size, :size] = torch.tensor(values).float()
+    if constraints.averaging is not None:
+        constraints.averaging[row, :size, :size] = torch.tensor(cell.averaging()).float()
     if constraints.metric is not None:
-        constraints.metric[row] = torch.tensor(metric_projector(request.space_group)).float()
+        constraints.metric[row] = torch.tensor(metric_projector(request.space_group, axes)).float()

@@ -41,6 +41,15 @@ class PrimitiveGroup:
     positions: tuple[WyckoffPosition, ...]
 
 
+Axes = tuple[int, int, int]
+AXES: tuple[Axes, ...] = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2))
+"""Orders of a cell's vectors, the odd ones last."""
+
+
+def _sign(axes: Axes) -> float:
+    return 1.0 if AXES.index(axes) < len(AXES) // 2 else -1.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SymmetricCell:
     """n atoms in their orbits: label (n,) as given to `arrange`, leader (n,) the orbit's first atom, W (n, 3, 3), w (n, 3), P (n, 3, 3), p (n, 3)."""
@@ -57,6 +66,18 @@ class SymmetricCell:
         first = np.einsum("nab,nb->na", self.projectors, free[self.leader]) + self.shifts
         return np.mod(np.einsum("nab,nb->na", self.rotations, first) + self.translations, 1.0)
 
+    def turned(self, axes: Axes) -> SymmetricCell:
+        """The same with the vectors of the cell in another order; reversed where that order is odd, so that a crystal stays its own image."""
+        order, sign = list(axes), _sign(axes)
+        return SymmetricCell(
+            labels=self.labels,
+            leader=self.leader,
+            rotations=self.rotations[:, order][:, :, order],
+            translations=sign * self.translations[:, order],
+            projectors=self.projectors[:, order][:, :, order],
+            shifts=sign * self.shifts[:, order],
+        )
+
     def averaging(self) -> FloatArray:
         """The matrix (n, n, 3, 3) that brings displacements of the atoms onto the group."""
         same = self.leader[:, None] == self.leader[None, :]
@@ -65,11 +86,6 @@ class SymmetricCell:
         return (
             np.einsum("iab,jbc->ijac", out, back) * (same / same.sum(axis=1, keepdims=True))[:, :, None, None]
         )
-
-    def following(self) -> FloatArray:
-        """The matrix (n, n, 3, 3) that gives every atom the displacement of its orbit's first."""
-        first = self.leader[:, None] == np.arange(len(self.leader))[None, :]
-        return (self.rotations @ self.projectors)[:, None] * first[:, :, None, None]
 
 
 _CENTRINGS: dict[str, FloatArray] = {
@@ -273,10 +289,20 @@ def _group_of(number: int, cell: SymmetricCell, random: np.random.Generator) -> 
 
 
 @lru_cache(maxsize=230)
-def metric_projector(number: int) -> FloatArray:
-    """The matrix (6, 6) that averages a primitive cell's metric over a group, on its xx, yy, zz and √2·(yz, xz, xy)."""
+def reduced_axes(number: int) -> tuple[Axes, ...]:
+    """The orders of a primitive cell's vectors that a reduced cell may have, in which vectors of equal length stand together."""
+    metric = metric_projector(number) @ np.array([1.0, 2.0, 4.0, 0.1, 0.3, 0.7])
+    lengths = np.round(metric[:3], 6).tolist()
+    return tuple(
+        axes for axes in AXES if lengths[axes[0]] != lengths[axes[2]] or lengths[axes[1]] == lengths[axes[0]]
+    )
+
+
+@lru_cache(maxsize=230 * len(AXES))
+def metric_projector(number: int, axes: Axes = AXES[0]) -> FloatArray:
+    """The matrix (6, 6) that averages a primitive cell's metric over a group, on its xx, yy, zz and √2·(yz, xz, xy); its vectors in this order."""
     pairs = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-    rotations = primitive_group(number).rotations
+    rotations = primitive_group(number).rotations[:, list(axes)][:, :, list(axes)]
     columns: list[FloatArray] = []
     for row, column in pairs:
         unit = np.zeros((3, 3))

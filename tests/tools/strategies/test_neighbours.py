@@ -13,9 +13,11 @@ from matsmith.tools.strategies.neighbours import (
     expected_value,
     expected_values,
     families,
+    nearest_distances,
     role_distances,
     roles,
 )
+from matsmith.tools.strategies.similarity import COVERED
 from matsmith.tools.strategies.sources import tables_of
 
 
@@ -58,6 +60,16 @@ def test_distances_are_the_sum_over_roles(furnished: Settings) -> None:
     table = role_distances(family.elements, family.elements, stoichiometry=family.stoichiometry)
     assert np.allclose(np.diag(table), 0.0)
     assert np.allclose(table, table.T)
+
+
+@pytest.mark.parametrize("stoichiometry", [(1, 2), (1, 1, 3), (1, 1, 2, 4)])
+def test_the_nearest_is_the_least_of_all_distances(stoichiometry: tuple[int, ...]) -> None:
+    random = np.random.default_rng(len(stoichiometry))
+    first, second = (random.integers(COVERED, size=(count, len(stoichiometry))) for count in (300, 80))
+    every = role_distances(first, second, stoichiometry=stoichiometry)
+    nearest = nearest_distances(first, second, stoichiometry=stoichiometry)
+    np.testing.assert_allclose(nearest, every.min(axis=1), rtol=1e-6)
+    assert np.isinf(nearest_distances(first, second[:0], stoichiometry=stoichiometry)).all()
 
 
 def test_a_guess_far_from_everything_stays_finite(furnished: Settings) -> None:

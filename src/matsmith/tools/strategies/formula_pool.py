@@ -16,7 +16,13 @@ from matsmith.core.spec import DesignSpec
 from matsmith.knowledge.formulas import reduced_key
 from matsmith.tools.strategies.chemistry_filter import permitted_elements
 from matsmith.tools.strategies.interface import StrategyRequest
-from matsmith.tools.strategies.neighbours import Stoichiometry, families, role_distances, roles
+from matsmith.tools.strategies.neighbours import (
+    Stoichiometry,
+    families,
+    nearest_distances,
+    role_distances,
+    roles,
+)
 from matsmith.tools.strategies.similarity import COVERED, INDEX, electronegativity, element_distances
 from matsmith.tools.strategies.sources import (
     compound_keys,
@@ -204,12 +210,7 @@ def _nearest(elements: IntArray, known: IntArray, *, ratio: Stoichiometry) -> Fl
     """Return the distance (m,) to the nearest known stable formula; a constant where none is known."""
     if not len(known):
         return np.full(len(elements), 2.0)
-    step = max(1, 2_000_000 // len(known))
-    parts = [
-        role_distances(elements[start : start + step], known, stoichiometry=ratio).min(axis=1)
-        for start in range(0, len(elements), step)
-    ]
-    return np.concatenate(parts).astype(np.float64)
+    return nearest_distances(elements, known, stoichiometry=ratio).astype(np.float64)
 
 
 def _closeness(elements: IntArray, good: IntArray, *, ratio: Stoichiometry) -> FloatArray:

@@ -116,6 +116,28 @@ def role_distances(first: IntArray, second: IntArray, *, stoichiometry: Sequence
     return total
 
 
+def nearest_distances(
+    first: IntArray, second: IntArray, *, stoichiometry: Sequence[int]
+) -> NDArray[np.float32]:
+    """Return the distance (m,) of each formula (m, k) to the nearest of others (n, k) of one stoichiometry (k,), k at least 2; infinite without any.
+
+    The least of `role_distances`, in less time: for the elements of the first two roles it is tabulated, once for each set of elements in the others.
+    """
+    between: NDArray[np.float32] = element_distances().astype(np.float32)
+    of_role = [np.float32(np.sqrt(amount)) * between for amount in stoichiometry]
+    nearest = np.full(len(first), np.inf, dtype=np.float32)
+    rests, which = np.unique(second[:, 2:], axis=0, return_inverse=True)
+    for place, rest in enumerate(rests):
+        table = np.full(between.shape, np.inf, dtype=np.float32)
+        for one, two in second[which == place, :2]:
+            np.minimum(table, of_role[0][:, one, None] + of_role[1][None, two], out=table)
+        total = table[first[:, 0], first[:, 1]]
+        for role, element in enumerate(rest, start=2):
+            total += of_role[role][first[:, role], element]
+        np.minimum(nearest, total, out=nearest)
+    return nearest
+
+
 def expected_values(family: Family, elements: IntArray, *, leave_out_itself: bool = False) -> Guess:
     """Guess the value of each formula, elements (m, k) in the family's roles; NaN where nothing is left to go by.
 

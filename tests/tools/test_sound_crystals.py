@@ -99,6 +99,16 @@ def test_an_unsound_cell_of_a_formula_is_drawn_again_with_fewer_formula_units() 
     assert alone.table.counts.tolist() == [16, 3]
 
 
+def test_beside_required_elements_another_size_may_be_drawn() -> None:
+    # With three atoms lithium, phosphorus and sulfur could only be LiPS again and again.
+    elements = frozenset({3, 15, 16})
+    request = CrystalRequest(allowed=elements, required=elements)
+    made = generate_sound(tiny_model(), [request] * 24, settings=QUICK, seed=1, tries=4)
+    assert (made.table.counts != made.first.counts).any()
+    for place in range(24):
+        assert set(made.table.atoms_of(place)[0].tolist()) == elements
+
+
 def test_of_a_formula_what_came_before_is_drawn_again_and_what_stays_the_same_is_told() -> None:
     copper = CrystalRequest(numbers=(29,))
     settings = SamplingSettings(steps=3, lattice_noise=0.0)

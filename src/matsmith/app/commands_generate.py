@@ -143,7 +143,7 @@ def generate(
             min=0.1,
             max=20.0,
         ),
-    ] = 8.0,
+    ] = 4.0,
     tries: Annotated[
         int,
         typer.Option(

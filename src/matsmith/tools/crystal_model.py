@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matsmith.models.diffusion.weights import DiffusionModel
 
 SHIPPED = Path(matsmith.models.diffusion.__file__).parent / "crystal_diffusion.safetensors"
-SHARPNESS, CORRECTOR_SIZE, SPECIES_TEMPERATURE, LATTICE_NOISE = 8.0, 0.015, 0.8, 0.5
+SHARPNESS, CORRECTOR_SIZE, SPECIES_TEMPERATURE, LATTICE_NOISE = 4.0, 0.015, 0.9, 0.7
 """How boldly the model is followed: with these more crystals are symmetric, with balanced charges and near a minimum of the potential than with 1, 0.05, 1 and 1."""
 _LARGEST_HEADER_BYTES = 10_000_000
 

@@ -178,10 +178,12 @@ def _alike(request: CrystalRequest, sizes: Sequence[CrystalRequest]) -> list[Cry
 def _smaller(request: CrystalRequest, sizes: Sequence[CrystalRequest], *, atoms: int) -> CrystalRequest:
     """The next smaller cell of the same formula among these requests, or the request itself.
 
-    One without a formula keeps the size that was drawn for it, so that small crystals, which are sound more often, become no more frequent.
+    One without a formula keeps the size that was drawn for it, so that small crystals, which are sound more often, become no more frequent;
+    but where elements are required, a small cell may hold them in no proportion that is balanced.
     """
     if not request.numbers:
-        return request if request.seed is not None or request.space_group else replace(request, atoms=atoms)
+        free = request.seed is not None or request.space_group or request.required
+        return request if free else replace(request, atoms=atoms)
     fewer = [other for other in _alike(request, sizes) if len(other.numbers) < len(request.numbers)]
     return max(fewer, key=lambda other: len(other.numbers), default=request)
 

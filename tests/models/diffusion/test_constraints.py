@@ -92,6 +92,10 @@ def test_required_elements_are_there_beside_a_motif(random_model: DiffusionModel
     for _, _, numbers in _cells(made):
         counted: list[int] = np.unique(numbers, return_counts=True)[1].tolist()
         assert sorted(counted) == [1, 3]
+    free = replace(request, atoms=0)
+    assert free.least_atoms == 4
+    for _, _, numbers in _cells(generate(random_model, [free] * 40, settings=QUICK, seed=1)):
+        assert set(numbers.tolist()) == {26, 50}
 
 
 def test_a_motif_of_ones_own_keeps_its_shape(random_model: DiffusionModel) -> None:

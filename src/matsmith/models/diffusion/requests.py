@@ -45,8 +45,10 @@ class CrystalRequest:
 
     @property
     def least_atoms(self) -> int:
-        """The smallest number of atoms that holds what is required."""
-        return max(1, len(self.required), 0 if self.motif is None else self.motif.atoms)
+        """The smallest number of atoms that holds what is required; those of a motif are all of one element."""
+        if self.motif is None:
+            return max(1, len(self.required))
+        return self.motif.atoms + max(0, len(self.required) - 1)
 
 
 def permitted_elements(request: CrystalRequest, card: ModelCard) -> frozenset[int]:

@@ -56,6 +56,11 @@ def test_a_crystal_without_symmetry_is_unsound_unless_it_was_asked_for_so() -> N
     assert fault_of(skew, CrystalRequest(space_group=1)) is Fault.NONE
 
 
+def test_atoms_that_fall_onto_a_higher_symmetry_than_was_asked_for_are_told() -> None:
+    assert fault_of(_salt(), CrystalRequest(numbers=(11, 17), space_group=225)) is Fault.NONE
+    assert fault_of(_salt(), CrystalRequest(numbers=(11, 17), space_group=160)) is Fault.OTHER_GROUP
+
+
 def test_the_first_draws_are_those_of_the_sampler_and_what_is_kept_is_never_worse() -> None:
     model, requests = tiny_model(), [FREE] * 24
     made = generate_sound(model, requests, settings=QUICK, seed=4, tries=3)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _TYPICAL_SPREADS = 3.0
 _STEP = 0.1
 _STRONGEST = 50.0
+_GROUP_SIZES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class CrystalWishes:
 
     `required` must all be there; without `others` nothing but `required` and `allowed` may. `conditions` goes by the model's names (see
     `condition_of`). Crystals of a `formula` have `atoms` atoms, or as many formula units as training had cells of that size; in a
-    space group as few as it holds.
+    space group the fewest or second fewest that it holds.
     """
 
     formula: str = ""
@@ -203,8 +204,8 @@ def requests_of(
             problem = problem or error
         else:
             made[units] = request
-            if wishes.space_group:
-                break  # in a larger cell atoms drift onto a smaller one of another group
+            if wishes.space_group and len(made) == _GROUP_SIZES:
+                break  # the larger the cell, the likelier atoms drift onto a smaller one of another group
     if not made:
         raise problem or SpecError(f"{wishes.formula} cannot be made.", hint="Check the formula.")
     units = list(made)

@@ -1,8 +1,8 @@
 """Crystals of the diffusion model, with those that came out unsound made again.
 
 Sampling now and then leaves atoms on top of each other, a formula whose charges nothing balances, or atoms that keep no symmetry but that of the lattice, which
-crystals of the sizes in question hardly ever do. Such a crystal is drawn again for the same request and of the same size, a few times; one of a formula with fewer formula units, where others of the
-batch have fewer. So is one of a formula that equals an earlier one, less boldly and in cells of any size that others of the batch have. Of several that are all unsound the least so is kept. This is selection, and whoever states figures of what is left states those of the first draws beside.
+crystals of the sizes in question hardly ever do; or atoms of a space group fall together onto places of a higher one. Such a crystal is drawn again for the same request and of the same size, a few times; one of a formula with fewer formula units, where others of the
+batch have fewer. So is one of a formula that equals an earlier one or left its space group, less boldly and in cells of any size that others of the batch have. Of several that are all unsound the least so is kept. This is selection, and whoever states figures of what is left states those of the first draws beside.
 """
 
 from __future__ import annotations
@@ -43,14 +43,16 @@ class Fault(IntEnum):
 
     NONE = 0
     REPEATED = 1
-    NO_SYMMETRY = 2
-    UNBALANCED = 3
-    TOO_CLOSE = 4
+    OTHER_GROUP = 2
+    NO_SYMMETRY = 3
+    UNBALANCED = 4
+    TOO_CLOSE = 5
 
 
 FAULTS = {
     Fault.NONE: "",
     Fault.REPEATED: "the structure of another",
+    Fault.OTHER_GROUP: "a higher symmetry than was asked for",
     Fault.NO_SYMMETRY: "no symmetry",
     Fault.UNBALANCED: "charges out of balance",
     Fault.TOO_CLOSE: "atoms too close",
@@ -76,6 +78,8 @@ def fault_of(crystal: Crystal, request: CrystalRequest) -> Fault:
     given = request.numbers or (request.seed is not None and not request.seed.free_species)
     if not given and charge_score(crystal.amounts) < LEAST_BALANCE:
         return Fault.UNBALANCED
+    if request.space_group:
+        return Fault.NONE if space_group_of(crystal) == request.space_group else Fault.OTHER_GROUP
     asked = _is_built(request) or request.conditions.get(_SYSTEM) == 0
     return Fault.NO_SYMMETRY if not asked and space_group_of(crystal) == 1 else Fault.NONE
 
@@ -108,8 +112,10 @@ def generate_sound(
     drawn = [1] * len(rows)
     sizes = list({id(request): request for request in requests if request.numbers}.values())
     for turn in range(1, tries if steering is None else 1):
-        unsound = [place for place, fault in enumerate(faults) if fault > Fault.REPEATED]
-        repeated = [place for place, fault in enumerate(faults) if fault is Fault.REPEATED]
+        unsound = [place for place, fault in enumerate(faults) if fault > Fault.OTHER_GROUP]
+        repeated = [
+            place for place, fault in enumerate(faults) if fault in (Fault.REPEATED, Fault.OTHER_GROUP)
+        ]
         random = np.random.default_rng([seed, turn])
         seeds: list[int] = random.integers(2**31, size=2).tolist()
         for again, bold, another in ((unsound, True, seeds[0]), (repeated, False, seeds[1])):

@@ -13,6 +13,7 @@ from matsmith.models.diffusion.motifs import MOTIFS
 from matsmith.models.diffusion.requests import CrystalRequest
 from matsmith.models.diffusion.sampling import SamplingSettings, generate
 from matsmith.models.diffusion.steering import Steering
+from matsmith.models.diffusion.weights import load_shipped
 from matsmith.tools.crystal_model import crystals_of
 from matsmith.tools.duplicates import merge
 from matsmith.tools.sound_crystals import Fault, fault_of, generate_sound
@@ -129,6 +130,15 @@ def test_of_a_formula_what_came_before_is_drawn_again_and_what_stays_the_same_is
     for request in (free, CrystalRequest(numbers=(29,), space_group=225)):
         found = generate_sound(tiny_model(), [request] * 12, settings=settings, seed=3, tries=1)
         assert Fault.REPEATED not in found.faults
+
+
+def test_of_required_elements_what_came_before_is_told_too() -> None:
+    request = CrystalRequest(atoms=2, allowed=frozenset({11, 17}), required=frozenset({11, 17}))
+    settings = SamplingSettings(steps=40, sharpness=4.0)
+    made = generate_sound(load_shipped(), [request] * 12, settings=settings, seed=2, tries=1)
+    sound = [place for place, fault in enumerate(made.faults) if fault is Fault.NONE]
+    assert Fault.REPEATED in made.faults
+    assert len(set(merge([crystals_of(made.table)[place] for place in sound]))) == len(sound)
 
 
 def test_one_try_takes_all_as_they_come_and_none_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,10 +190,14 @@ def _heard() -> Generator[Hear]:
         yield show
 
 
+_PROBLEMS_TOLD = 5
+
+
 def _show(found: Evaluation, *, out: Path) -> None:
     from rich.text import Text
 
     from matsmith.app.console import make_console, plain_table
+    from matsmith.tools.evaluation.energies import NO_PHASES
 
     console = make_console()
     table = plain_table("Figure", "Value (95 %)", "", "of", right=frozenset({"Value (95 %)", "of"}))
@@ -204,6 +209,10 @@ def _show(found: Evaluation, *, out: Path) -> None:
             Text(str(figure.count or ""), style="quiet"),
         )
     console.print(table)
+    problems = Counter(one.energy.problem for one in found.judged if one.energy and one.energy.problem)
+    for problem, count in problems.most_common(_PROBLEMS_TOLD):
+        hint = "; `matsmith data get` brings more" if problem == NO_PHASES else ""
+        console.print(Text(f"{count} of {len(found.judged)}: {problem}{hint}"), soft_wrap=True)
     unread = found.facts["unreadable"]
     console.print(
         Text(

@@ -2,7 +2,7 @@
 
 Sampling now and then leaves atoms on top of each other, a formula whose charges nothing balances, or atoms that keep no symmetry but that of the lattice, which
 crystals of the sizes in question hardly ever do; or atoms of a space group fall together onto places of a higher one. Such a crystal is drawn again for the same request and of the same size, a few times; one of a formula with fewer formula units, where others of the
-batch have fewer. So is one of a formula that equals an earlier one or left its space group, less boldly and in cells of any size that others of the batch have. Of several that are all unsound the least so is kept. This is selection, and whoever states figures of what is left states those of the first draws beside.
+batch have fewer. So is one of a formula or of required elements that equals an earlier one, or one that left its space group, less boldly and in cells of any size that others of the batch have. Of several that are all unsound the least so is kept. This is selection, and whoever states figures of what is left states those of the first draws beside.
 """
 
 from __future__ import annotations
@@ -148,11 +148,13 @@ def generate_sound(
 def _mark_repeated(
     faults: list[Fault], crystals: Sequence[Crystal], requests: Sequence[CrystalRequest]
 ) -> None:
-    """Tell apart, of the sound crystals of formulas of which nothing more is asked, those that equal an earlier one."""
+    """Tell apart, of the sound crystals of formulas or required elements of which nothing more is asked, those that equal an earlier one."""
     places = [
         place
         for place, request in enumerate(requests)
-        if request.numbers and not _is_built(request) and faults[place] <= Fault.REPEATED
+        if (request.numbers or request.required)
+        and not _is_built(request)
+        and faults[place] <= Fault.REPEATED
     ]
     seen: set[int] = set()
     for place, group in zip(places, merge([crystals[place] for place in places]), strict=True):
@@ -197,7 +199,9 @@ def _smaller(request: CrystalRequest, sizes: Sequence[CrystalRequest], *, atoms:
 def _of_any_size(
     request: CrystalRequest, sizes: Sequence[CrystalRequest], random: np.random.Generator
 ) -> CrystalRequest:
-    """A cell of the same formula among these requests, each size as likely as any other."""
+    """A cell of the same formula among these requests, each size as likely as any other; without a formula the request itself."""
+    if not request.numbers:
+        return request
     found = _alike(request, sizes)
     return found[int(random.integers(len(found)))]
 

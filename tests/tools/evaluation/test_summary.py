@@ -37,3 +37,15 @@ def test_after_relaxation_a_value_that_could_not_be_had_is_a_miss() -> None:
     assert found["hit_bulk_modulus_gpa"].value == pytest.approx(0.5)
     assert found["hit_bulk_modulus_gpa"].count == 2
     assert found["off_bulk_modulus_gpa"].value == pytest.approx(10)
+
+
+def test_where_nothing_has_a_hull_no_share_lies_near_it() -> None:
+    found = figures_of({}, {}, relaxed=True)
+    assert found["hull_known"].value == 0
+    assert (found["hull_0.1"].text, found["sun_0"].text) == ("-", "-")
+    judged = [
+        Judged(sample=Sample(name="a"), row=Row(), energy=Energy(above_hull=0.02)),
+        Judged(sample=Sample(name="b"), row=Row(), energy=Energy()),
+    ]
+    known = {figure.name: figure for figure in summarised(judged, relaxed=True)}
+    assert (known["hull_0.05"].value, known["hull_0"].value) == (0.5, 0.0)

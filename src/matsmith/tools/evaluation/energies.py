@@ -26,6 +26,8 @@ from matsmith.tools.training_labels import Hulls
 
 LEDGER_FOLDER = ".matsmith"
 BULK_MODULUS = "bulk_modulus"
+NO_PHASES = "no hull: no phases of its elements are at hand"
+"""Why a relaxed crystal has no energy above the hull where nobody lists what competes with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def _energy(record: Record, start: Crystal, *, hulls: Hulls) -> Energy:
     except MatsmithError as error:
         return replace(known, problem=f"no hull: {error.message}")
     if references is None:
-        return replace(known, problem="no hull: no phases of its elements are at hand")
+        return replace(known, problem=NO_PHASES)
     return replace(
         known,
         formation=labels["formation_energy_ev_per_atom"],

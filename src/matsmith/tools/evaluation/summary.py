@@ -129,18 +129,19 @@ def _energy_figures(judged: Sequence[Judged], unique: Sequence[Judged]) -> list[
     energies = [one.energy for one in judged if one.energy is not None]
     tiers = sorted({energy.tier for energy in energies if energy.tier})
     method = f"after relaxation, against the hull of: {', '.join(tiers) or 'none'}; the potential's energy on its basis"
+    held = sum(energy.above_hull is not None for energy in energies)
     figures = [
         share("relaxed", "relaxed", sum(energy.relaxed is not None for energy in energies), count),
-        share(
-            "hull_known", "with a hull to judge by", sum(e.above_hull is not None for e in energies), count
-        ),
+        share("hull_known", "with a hull to judge by", held, count),
     ]
+    # What has no hull counts as far from it, but where nothing has one nothing was measured.
+    of = count if held else 0
     figures += [
         share(
             f"hull_{step:g}",
             f"within {step:g} eV/atom of the hull",
             sum(_above(one) <= step for one in judged),
-            count,
+            of,
             method=method,
         )
         for step in HULL_STEPS_EV_PER_ATOM
@@ -150,7 +151,7 @@ def _energy_figures(judged: Sequence[Judged], unique: Sequence[Judged]) -> list[
             f"sun_{step:g}",
             f"within {step:g} eV/atom, unique and new",
             sum(one.row.new and _above(one) <= step for one in unique),
-            count,
+            of,
             method="equal crystals count once, by the lowest of them",
         )
         for step in HULL_STEPS_EV_PER_ATOM

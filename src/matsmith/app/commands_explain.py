@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matsmith.models.predictors.explanation import Explanation, SetExplanation
 
 _ROWS = 12
+_NOTHING = 1e-9
+"""Charges add up to nothing but for rounding."""
 _CHUNK = 20
 _TOWARDS = ("either", "higher", "lower")
 _BAR = 24
@@ -161,7 +163,7 @@ def _single(found: Explanation, facts: dict[str, Any]) -> list[RenderableType]:
     for part in found.descriptors[:_ROWS]:
         descriptors.add_row(
             Text(part.name, style="label"),
-            f"{part.value:.3g}",
+            f"{part.value if abs(part.value) > _NOTHING else 0.0:.3g}",
             f"{part.added:+.3f}",
             _bar(part.added, widest),
         )

@@ -11,6 +11,10 @@ settings.register_profile("repeatable", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("repeatable")
 
+# The terminal that the tests are started from must not decide where lines end: readline hands its size on to processes that test side by side.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 # Processes that test side by side would otherwise wait for each other: for locks of the caches, and for cores.
 worker = os.environ.get("PYTEST_XDIST_WORKER")
 if worker:

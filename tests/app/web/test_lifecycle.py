@@ -152,6 +152,8 @@ def test_two_tabs_on_one_thread(address: str) -> None:
         assert second.post("/api/threads/shared/stop", json={}).status_code == 200
         thread.join(60)
         assert not thread.is_alive()
+        # Ended by the stop, not because the relaxation was done.
+        assert (told[-1]["kind"], told[-1]["text"]) == ("failed", "Stopped.")
         # Both tabs read the same conversation afterwards, and it goes on.
         assert first.get("/api/threads/shared").json() == second.get("/api/threads/shared").json()
         with second.stream("POST", "/api/threads/shared/turns", json={"text": "/help"}) as stream:
